@@ -1,0 +1,1 @@
+//! VAS for Python.

@@ -1,0 +1,1 @@
+//! Recording: fragmented MP4 from access units.
