@@ -1,0 +1,14 @@
+//! Media as it flows: codecs, track formats, access units and the parts of a bitstream that routing needs.
+
+pub mod bits;
+pub mod codec;
+pub mod format;
+pub mod h264;
+pub mod h265;
+pub mod nal;
+pub mod reorder;
+pub mod unit;
+
+pub use codec::{AudioCodec, Codec, VideoCodec};
+pub use format::{AudioFormat, FormatError, StreamDesc, Track, TrackFormat, VideoFormat};
+pub use unit::{AccessUnit, KeyKind, UnitKind};
