@@ -2,55 +2,71 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::str::FromStr;
-use uuid::Uuid;
 
-/// Declares a newtype over [`Uuid`] that prints, parses and serialises as the hyphenated form.
+#[doc(hidden)]
+pub mod macro_support {
+    //! What [`uuid_id!`](crate::uuid_id) refers to from other crates.
+    pub use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    pub use uuid::{Error, Uuid};
+}
+
+/// Declares a newtype over a uuid that prints, parses and serialises as the hyphenated form.
 #[macro_export]
 macro_rules! uuid_id {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(Uuid);
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name($crate::id::macro_support::Uuid);
 
         impl $name {
             /// A new id, unique across nodes.
             #[must_use]
             pub fn random() -> Self {
-                Self(Uuid::now_v7())
+                Self($crate::id::macro_support::Uuid::now_v7())
             }
 
             /// The id as a plain uuid.
             #[must_use]
-            pub const fn as_uuid(self) -> Uuid {
+            pub const fn as_uuid(self) -> $crate::id::macro_support::Uuid {
                 self.0
             }
         }
 
-        impl From<Uuid> for $name {
-            fn from(id: Uuid) -> Self {
+        impl From<$crate::id::macro_support::Uuid> for $name {
+            fn from(id: $crate::id::macro_support::Uuid) -> Self {
                 Self(id)
             }
         }
 
-        impl FromStr for $name {
-            type Err = uuid::Error;
+        impl std::str::FromStr for $name {
+            type Err = $crate::id::macro_support::Error;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Uuid::parse_str(text).map(Self)
+                $crate::id::macro_support::Uuid::parse_str(text).map(Self)
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(&self.0, f)
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl $crate::id::macro_support::Serialize for $name {
+            fn serialize<S: $crate::id::macro_support::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                $crate::id::macro_support::Serialize::serialize(&self.0, to)
+            }
+        }
+
+        impl<'de> $crate::id::macro_support::Deserialize<'de> for $name {
+            fn deserialize<D: $crate::id::macro_support::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                $crate::id::macro_support::Deserialize::deserialize(from).map(Self)
             }
         }
     };

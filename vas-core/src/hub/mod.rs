@@ -114,6 +114,13 @@ impl StreamHub {
         }
     }
 
+    /// Completes when the stream is removed; at once when it is not in the hub. Cancel-safe.
+    pub async fn removed(&self, id: StreamId) {
+        if let Some(ring) = self.ring(id) {
+            ring.end.cancelled().await;
+        }
+    }
+
     /// What the stream carries; `None` while nobody publishes it.
     #[must_use]
     pub fn describe(&self, id: StreamId) -> Option<Arc<StreamDesc>> {

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 /// "No unit": larger than any number a stream reaches.
 pub(super) const NONE: u64 = u64::MAX;
@@ -76,6 +77,8 @@ pub(super) struct Ring {
     /// Where the current group of pictures starts; [`NONE`] while no start is held.
     pub(super) group: AtomicU64,
     pub(super) closed: AtomicBool,
+    /// The same for those who wait for nothing else.
+    pub(super) end: CancellationToken,
     pub(super) notify: Notify,
     pub(super) subscriptions: AtomicUsize,
     pub(super) missed: AtomicU64,
@@ -105,6 +108,7 @@ impl Ring {
             tail: AtomicU64::new(0),
             group: AtomicU64::new(NONE),
             closed: AtomicBool::new(false),
+            end: CancellationToken::new(),
             notify: Notify::new(),
             subscriptions: AtomicUsize::new(0),
             missed: AtomicU64::new(0),
@@ -138,6 +142,7 @@ impl Ring {
 
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.end.cancel();
         self.notify.notify_waiters();
     }
 

@@ -1,5 +1,7 @@
 //! Fakes for tests: small streams and a clock that is moved by hand.
 
+pub mod repo;
+
 use crate::clock::Clock;
 use crate::id::TrackId;
 use crate::media::format::VIDEO_CLOCK;

@@ -1,0 +1,32 @@
+//! What goes from a producer to the shards: a picture, packetised once.
+
+use crate::packetize::PacketRun;
+use vas_core::WallTime;
+
+/// RTP ticks per millisecond of video.
+pub(crate) const TICKS_PER_MS: u32 = 90;
+
+/// A picture as RTP payloads, shared by every viewer of every shard.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    /// Its number within the producer, without gaps.
+    pub(crate) index: u64,
+    /// RTP timestamp of the producer's own clock (90 kHz), continuous over restarts of the camera. Each consumer adds
+    /// an offset of its own.
+    pub(crate) timestamp: u32,
+    /// UTC of its capture.
+    pub(crate) captured: WallTime,
+    /// Whether decoding can start here.
+    pub(crate) key: bool,
+    /// Whether pictures before this one were left out, so that only a key picture may follow.
+    pub(crate) discontinuity: bool,
+    /// The payloads.
+    pub(crate) run: PacketRun,
+}
+
+impl Frame {
+    /// Bytes that holding it costs.
+    pub(crate) fn size(&self) -> usize {
+        self.run.bytes() + size_of::<Self>()
+    }
+}

@@ -1,0 +1,119 @@
+//! What other threads tell a shard.
+
+use super::sender::SenderSetup;
+use super::wire::Path;
+use crate::consumer::ConsumerId;
+use crate::frame::Frame;
+use crate::ice::IceCredentials;
+use crate::transport::TransportShared;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+/// Commands that may wait for a shard.
+pub(crate) const COMMAND_QUEUE: usize = 8_192;
+
+/// A connection that waits for its first valid STUN check.
+#[derive(Debug)]
+pub(crate) struct LegSetup {
+    pub(crate) shared: Arc<TransportShared>,
+    pub(crate) ice: IceCredentials,
+    /// Commands that came before a shard owned it.
+    pub(crate) pending: Vec<LegCommand>,
+}
+
+/// A change to one connection.
+#[derive(Debug)]
+pub(crate) enum LegCommand {
+    /// The peer's certificate has one of these SHA-256 fingerprints.
+    Connect { fingerprints: Arc<[[u8; 32]]> },
+    /// Send a producer.
+    AddConsumer(Box<SenderSetup>),
+    /// Send it no longer.
+    RemoveConsumer(ConsumerId),
+    /// Hold it, or send it again.
+    SetPaused(ConsumerId, bool),
+    /// Use other ICE credentials from now on; the old ones serve until the peer has moved.
+    RestartIce(IceCredentials),
+    /// End the connection.
+    Close,
+}
+
+/// Key of a producer's feed within a shard; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FeedKey(pub(crate) u64);
+
+/// What is told to a shard.
+pub(crate) enum Command {
+    /// A change to a connection of this shard.
+    Leg(u64, LegCommand),
+    /// A datagram for a connection of this shard that the kernel gave to another one.
+    Datagram { path: Path, data: Vec<u8> },
+    /// A producer's frames from now on, and the group so far.
+    Feed { key: FeedKey, frames: rtrb::Consumer<Arc<Frame>>, group: Vec<Arc<Frame>> },
+    /// A producer has ended.
+    FeedEnded(FeedKey),
+    /// Close every connection and end.
+    Shutdown,
+}
+
+/// The way to a shard, for any thread.
+#[derive(Clone)]
+pub(crate) struct ShardHandle {
+    commands: SyncSender<Command>,
+    ready: Arc<Mutex<Vec<FeedKey>>>,
+    waker: Arc<mio::Waker>,
+}
+
+impl std::fmt::Debug for ShardHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ShardHandle")
+    }
+}
+
+/// The shard has too much to do, or has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Full,
+    Ended,
+}
+
+impl ShardHandle {
+    pub(crate) const fn new(
+        commands: SyncSender<Command>,
+        ready: Arc<Mutex<Vec<FeedKey>>>,
+        waker: Arc<mio::Waker>,
+    ) -> Self {
+        Self { commands, ready, waker }
+    }
+
+    /// Hands over a command without waiting.
+    pub(crate) fn send(&self, command: Command) -> Result<(), Refused> {
+        let result = self.commands.try_send(command).map_err(|error| match error {
+            TrySendError::Full(_) => Refused::Full,
+            TrySendError::Disconnected(_) => Refused::Ended,
+        });
+        self.wake();
+        result
+    }
+
+    /// Tells that a feed holds frames. The lock is held for a push, and only the first of a burst costs a system call.
+    pub(crate) fn frames_ready(&self, key: FeedKey) {
+        let first = {
+            let mut ready = self.ready.lock();
+            let first = ready.is_empty();
+            if ready.last() != Some(&key) {
+                ready.push(key);
+            }
+            first
+        };
+        if first {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        // An error means that the poll set is gone, and the shard with it.
+        let _ = self.waker.wake();
+    }
+}

@@ -1,0 +1,328 @@
+//! What a viewer receives: opened with another implementation of SRTP and checked packet by packet.
+
+use super::*;
+use crate::shard::stream::tests::frame;
+use crate::srtp::tests::key_pair;
+use crate::srtp::{Profile, SrtpKeys};
+use rtc::srtp::context::Context;
+
+/// Keeps what was sent, as datagrams.
+struct Recorder {
+    max_segments: usize,
+    datagrams: Vec<Vec<u8>>,
+    sends: usize,
+    refuse: bool,
+}
+
+impl Wire for Recorder {
+    fn max_segments(&self) -> usize {
+        self.max_segments
+    }
+
+    fn send(&mut self, _path: &Path, data: &[u8], segment: usize) -> bool {
+        if self.refuse {
+            return false;
+        }
+        self.sends += 1;
+        assert!(data.len().div_ceil(segment) <= self.max_segments);
+        self.datagrams.extend(data.chunks(segment).map(<[u8]>::to_vec));
+        true
+    }
+}
+
+/// A packet as the viewer sees it.
+#[derive(Debug, PartialEq, Eq)]
+struct Packet {
+    payload_type: u8,
+    marker: bool,
+    sequence: u16,
+    timestamp: u32,
+    ssrc: u32,
+    extension: bool,
+    payload: Vec<u8>,
+}
+
+struct Viewer {
+    sender: Sender,
+    srtp: Srtp,
+    wire: Recorder,
+    reader: Context,
+    scratch: Vec<u8>,
+    path: Path,
+    ring: FrameRing,
+    now: Instant,
+}
+
+impl Viewer {
+    fn new(playout_delay: Option<u8>) -> Self {
+        let provider = rtc::crypto::default_provider().unwrap();
+        let (ours, theirs): (SrtpKeys, SrtpKeys) = key_pair(Profile::AeadAes128Gcm, 3);
+        let now = Instant::now();
+        let setup = SenderSetup {
+            producer: ProducerShared::detached(),
+            shared: Arc::new(ConsumerShared::new()),
+            ssrc: 77,
+            payload_type: 102,
+            rtx: Some((78, 103)),
+            playout_delay,
+            cname: "cam".to_owned(),
+            paused: false,
+        };
+        Self {
+            sender: Sender::new(setup, now),
+            srtp: Srtp::new(&ours, &*provider).unwrap(),
+            wire: Recorder { max_segments: 44, datagrams: Vec::new(), sends: 0, refuse: false },
+            reader: theirs.reader(),
+            scratch: Vec::new(),
+            path: Path { socket: 0, peer: "127.0.0.1:9".parse().unwrap(), local: None },
+            ring: FrameRing::default(),
+            now,
+        }
+    }
+
+    fn act(&mut self, act: impl FnOnce(&mut Sender, &FrameRing, Instant, &mut Outlet<'_, Recorder>)) {
+        let Self { sender, srtp, wire, scratch, path, ring, now, .. } = self;
+        act(sender, ring, *now, &mut Outlet { srtp, wire, path, scratch });
+    }
+
+    fn live(&mut self, frame: &Arc<Frame>) {
+        self.act(|sender, _, _, outlet| sender.live(frame, outlet));
+        self.ring.push(frame.clone());
+    }
+
+    /// Lets milliseconds pass until nothing waits; gives how many.
+    fn drain(&mut self) -> usize {
+        let mut ticks = 0;
+        while self.sender.is_busy() && ticks < 10_000 {
+            self.now += Duration::from_millis(1);
+            self.act(|sender, ring, now, outlet| sender.pump(ring, now, outlet));
+            ticks += 1;
+        }
+        ticks
+    }
+
+    fn received(&mut self) -> Vec<Packet> {
+        std::mem::take(&mut self.wire.datagrams)
+            .iter()
+            .map(|datagram| {
+                let p = self.reader.decrypt_rtp(datagram).unwrap();
+                let u32_at = |at: usize| u32::from_be_bytes(p[at..at + 4].try_into().unwrap());
+                let extension = p[0] & 0x10 != 0;
+                let header = if extension { 16 + 4 * usize::from(p[15]) } else { 12 };
+                Packet {
+                    payload_type: p[1] & 0x7f,
+                    marker: p[1] & 0x80 != 0,
+                    sequence: u16::from_be_bytes([p[2], p[3]]),
+                    timestamp: u32_at(4),
+                    ssrc: u32_at(8),
+                    extension,
+                    payload: p[header..].to_vec(),
+                }
+            })
+            .collect()
+    }
+}
+
+fn assert_in_sequence(packets: &[Packet]) {
+    for pair in packets.windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
+        assert!((pair[1].timestamp.wrapping_sub(pair[0].timestamp) as i32) >= 0, "time runs backwards");
+        assert_eq!(pair[0].marker, pair[0].timestamp != pair[1].timestamp);
+    }
+}
+
+#[test]
+fn nothing_is_sent_before_a_key_picture() {
+    let mut viewer = Viewer::new(None);
+    viewer.live(&frame(0, false, 2, 100));
+    assert!(viewer.received().is_empty());
+    viewer.live(&frame(1, true, 2, 100));
+    viewer.live(&frame(2, false, 2, 100));
+    let packets = viewer.received();
+    assert_eq!(packets.len(), 4);
+    assert_in_sequence(&packets);
+    assert_eq!(viewer.wire.sends, 2, "a frame of equal packets leaves in one send");
+}
+
+#[test]
+fn a_joining_viewer_gets_the_cached_group_with_compressed_times() {
+    let mut viewer = Viewer::new(Some(5));
+    for n in 0..50 {
+        viewer.ring.push(frame(n, n == 0, 3, 500));
+    }
+    viewer.act(|sender, ring, now, _| sender.start(ring, now));
+    let ticks = viewer.drain();
+    assert_eq!(ticks, 150_usize.div_ceil(usize::from(START_PACE)));
+    viewer.live(&frame(50, false, 3, 500));
+    let packets = viewer.received();
+    assert_eq!(packets.len(), 153);
+    assert_in_sequence(&packets);
+    let step = packets[3].timestamp.wrapping_sub(packets[0].timestamp);
+    assert_eq!(step, COMPRESSED_STEP);
+    let live_step = packets[150].timestamp.wrapping_sub(packets[149].timestamp);
+    assert_eq!(live_step, 3_600, "the live picture follows the compressed ones at its true distance");
+    assert!(packets.iter().all(|packet| packet.extension));
+}
+
+#[test]
+fn without_playout_delay_times_stay_true() {
+    let mut viewer = Viewer::new(None);
+    for n in 0..10 {
+        viewer.ring.push(frame(n, n == 0, 1, 500));
+    }
+    viewer.act(|sender, ring, now, _| sender.start(ring, now));
+    viewer.drain();
+    let packets = viewer.received();
+    assert_in_sequence(&packets);
+    assert_eq!(packets[1].timestamp.wrapping_sub(packets[0].timestamp), 3_600);
+    assert!(packets.iter().all(|packet| !packet.extension));
+}
+
+#[test]
+fn the_extension_ends_after_the_first_frames() {
+    let mut viewer = Viewer::new(Some(5));
+    for n in 0..120 {
+        viewer.live(&frame(n, n == 0, 1, 50));
+    }
+    let with = viewer.received().iter().filter(|packet| packet.extension).count();
+    assert_eq!(with, PLAYOUT_DELAY_FRAMES as usize);
+}
+
+#[test]
+fn a_large_key_picture_is_spread_and_live_pictures_wait_behind_it() {
+    let mut viewer = Viewer::new(None);
+    viewer.live(&frame(0, true, 100, 1_000));
+    viewer.live(&frame(1, false, 2, 1_000));
+    assert!(viewer.received().is_empty());
+    assert!((5..=SPREAD_MS + 1).contains(&viewer.drain()));
+    let packets = viewer.received();
+    assert_eq!(packets.len(), 102);
+    assert_in_sequence(&packets);
+}
+
+#[test]
+fn lost_packets_are_sent_again_on_the_retransmission_stream() {
+    let mut viewer = Viewer::new(Some(5));
+    for n in 0..5 {
+        viewer.live(&frame(n, n == 0, 4, 300));
+    }
+    let first = viewer.received();
+    for lost in [&first[0], &first[7], &first[19]] {
+        viewer.act(|sender, ring, _, outlet| sender.retransmit(lost.sequence, ring, outlet));
+        let again = viewer.received().remove(0);
+        assert_eq!((again.ssrc, again.payload_type, again.marker), (78, 103, lost.marker));
+        assert_eq!(again.timestamp, lost.timestamp);
+        assert_eq!(again.payload[..2], lost.sequence.to_be_bytes());
+        assert_eq!(again.payload[2..], lost.payload);
+    }
+    for unknown in [first[0].sequence.wrapping_sub(1), first[19].sequence.wrapping_add(1)] {
+        viewer.act(|sender, ring, _, outlet| sender.retransmit(unknown, ring, outlet));
+        assert!(viewer.received().is_empty());
+    }
+}
+
+#[test]
+fn retransmissions_have_an_allowance() {
+    let mut viewer = Viewer::new(None);
+    viewer.live(&frame(0, true, 4, 300));
+    let sequence = viewer.received()[0].sequence;
+    for _ in 0..10 * RTX_ALLOWANCE {
+        viewer.act(|sender, ring, _, outlet| sender.retransmit(sequence, ring, outlet));
+    }
+    assert_eq!(viewer.wire.datagrams.len(), RTX_ALLOWANCE as usize);
+}
+
+#[test]
+fn a_lost_picture_is_answered_by_the_group_between_the_last_and_the_next_time() {
+    let mut viewer = Viewer::new(None);
+    for n in 0..20 {
+        viewer.live(&frame(n, n == 0, 2, 300));
+    }
+    let before = viewer.received();
+    viewer.act(|sender, _, _, _| sender.request_key());
+    viewer.drain();
+    viewer.live(&frame(20, false, 2, 300));
+    let mut all = before;
+    let again = viewer.received();
+    assert_eq!(again.len(), 42, "the group and the live picture");
+    all.extend(again);
+    assert_in_sequence(&all);
+}
+
+#[test]
+fn replays_are_throttled() {
+    let mut viewer = Viewer::new(None);
+    viewer.act(|sender, _, _, _| sender.report_seen());
+    for n in 0..4 {
+        viewer.live(&frame(n, n == 0, 1, 300));
+    }
+    viewer.received();
+    viewer.act(|sender, _, _, _| sender.request_key());
+    let first = viewer.drain();
+    viewer.act(|sender, _, _, _| sender.request_key());
+    let second = viewer.drain();
+    assert!(first >= REPLAY_INTERVAL.as_millis() as usize && second >= REPLAY_INTERVAL.as_millis() as usize);
+    assert_eq!(viewer.received().len(), 8);
+}
+
+#[test]
+fn after_a_gap_pictures_wait_for_a_key() {
+    let mut viewer = Viewer::new(None);
+    viewer.live(&frame(0, true, 1, 300));
+    let gap = Frame { discontinuity: true, ..Arc::into_inner(frame(1, false, 1, 300)).unwrap() };
+    viewer.live(&Arc::new(gap));
+    viewer.live(&frame(2, false, 1, 300));
+    viewer.live(&frame(3, true, 1, 300));
+    let packets = viewer.received();
+    assert_eq!(packets.len(), 2);
+    assert_in_sequence(&packets);
+}
+
+#[test]
+fn what_waits_is_bounded() {
+    let mut viewer = Viewer::new(None);
+    for n in 0..200 {
+        viewer.live(&frame(n, n == 0, 100, 1_000));
+        assert!(viewer.sender.queued <= MAX_QUEUED);
+    }
+    assert_eq!(viewer.sender.setup.shared.counters.overflows.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn what_the_system_refuses_is_counted_and_can_be_asked_for() {
+    let mut viewer = Viewer::new(None);
+    viewer.live(&frame(0, true, 1, 300));
+    viewer.wire.refuse = true;
+    viewer.live(&frame(1, false, 1, 300));
+    viewer.wire.refuse = false;
+    viewer.live(&frame(2, false, 1, 300));
+    let packets = viewer.received();
+    let missing = packets[0].sequence.wrapping_add(1);
+    assert_eq!(packets[1].sequence, missing.wrapping_add(1));
+    viewer.act(|sender, ring, _, outlet| sender.retransmit(missing, ring, outlet));
+    assert_eq!(viewer.received()[0].payload[..2], missing.to_be_bytes());
+    assert_eq!(viewer.sender.setup.shared.counters.unsent.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn without_segmentation_each_packet_leaves_alone() {
+    let mut viewer = Viewer::new(None);
+    viewer.wire.max_segments = 1;
+    viewer.live(&frame(0, true, 5, 300));
+    assert_eq!(viewer.wire.sends, 5);
+    assert_in_sequence(&viewer.received());
+}
+
+#[test]
+fn sequence_numbers_wrap() {
+    let mut viewer = Viewer::new(None);
+    viewer.sender.next = 65_530;
+    for n in 0..20 {
+        viewer.live(&frame(n, n == 0, 1, 50));
+    }
+    let packets = viewer.received();
+    assert_in_sequence(&packets);
+    assert_eq!(packets.last().unwrap().sequence, 13);
+    viewer.act(|sender, ring, _, outlet| sender.retransmit(65_533, ring, outlet));
+    assert_eq!(viewer.received().len(), 1);
+}
