@@ -1,1 +1,24 @@
-//! The VAS server: devices, streams, live video and the page to watch it.
+//! The server: vas-ingest and vas-sfu behind one HTTP port, with a database for what must outlive a restart.
+//!
+//! ```text
+//! HTTP --> control --> Supervisor (vas-ingest) --> hub --> Router (vas-sfu) --> viewers
+//!             |
+//!             `------> database: devices, streams, histories of states
+//! ```
+//!
+//! The library is what the program `vas-server` is made of: [`App`] runs everything on the ports of a
+//! [`config::Config`], so that tests drive the real thing.
+//!
+//! Deliberately absent: media. This crate moves no packet; it tells the crates that do what is wanted.
+
+pub mod app;
+pub mod config;
+mod control;
+mod db;
+#[cfg(feature = "test-camera")]
+pub mod demo;
+mod http;
+pub mod logging;
+
+pub use app::{Addresses, App, StartError, run};
+pub use db::{Database, DatabaseError};

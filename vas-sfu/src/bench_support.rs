@@ -83,13 +83,13 @@ impl BenchViewer {
 pub struct BenchFrame(Arc<Frame>);
 
 impl BenchFrame {
-    /// `packets` packets of `size` payload bytes.
+    /// `packets` packets of `size` payload bytes; a viewer's first frame must be a key picture.
     #[must_use]
-    pub fn new(packets: usize, size: usize) -> Self {
+    pub fn new(packets: usize, size: usize, key: bool) -> Self {
         let payload = vec![0x5a; size];
         let run = PacketRun::from_payloads(std::iter::repeat_n(payload.as_slice(), packets));
         let captured = WallTime::from_unix_micros(0);
-        Self(Arc::new(Frame { index: 0, timestamp: 0, captured, key: true, discontinuity: false, run }))
+        Self(Arc::new(Frame { index: 0, timestamp: 0, captured, key, discontinuity: false, run }))
     }
 }
 

@@ -114,7 +114,6 @@ impl Consumer {
     }
 
     /// The producer it consumes.
-    #[must_use]
     pub fn producer(&self) -> &Producer {
         &self.inner.producer
     }

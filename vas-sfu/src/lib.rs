@@ -52,7 +52,7 @@ mod srtp;
 mod transport;
 mod whep;
 
-pub use config::SfuConfig;
+pub use config::{DEFAULT_PORT, SfuConfig};
 pub use consumer::{Consumer, ConsumerId, ConsumerStats};
 pub use error::{
     ConnectError, ConsumeError, PatchError, ProduceError, StartError, TransportError, WhepError,

@@ -26,7 +26,7 @@ const COMMANDS: usize = 1_024;
 const MAX_GROUP_BYTES: usize = 16 << 20;
 
 /// What shards ask of a producer.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum ProducerCommand {
     /// Send frames to this shard.
     Attach { shard: usize, key: FeedKey },
@@ -288,7 +288,7 @@ impl Task {
                 unit = reading.next() => match unit {
                     Ok(unit) => {
                         if let Some(frame) = self.packetize(&unit) {
-                            self.deliver(frame);
+                            self.deliver(&frame);
                         }
                     }
                     Err(RecvError::Lagged { missed }) => self.fell_behind(missed),
@@ -409,7 +409,7 @@ impl Task {
         pts.wrapping_add(offset)
     }
 
-    fn deliver(&mut self, frame: Arc<Frame>) {
+    fn deliver(&mut self, frame: &Arc<Frame>) {
         let counters = &self.shared.counters;
         for feed in &mut self.feeds {
             if feed.overflowed && !frame.key {

@@ -1,10 +1,11 @@
 //! SRTP (RFC 3711) for what is sent, SRTCP both ways.
 //!
-//! Media is sealed here, in place and without allocation, with AES-128-GCM (RFC 7714). AES-CM with HMAC-SHA1-80, for
+//! Media is sealed here, in place and without allocation, with AES-128-GCM (RFC 7714) of `ring`, which seals a packet
+//! in two thirds of the time of the provider used everywhere else (`benches/fanout.rs` prints both). AES-CM with HMAC-SHA1-80, for
 //! viewers without GCM, and all RTCP go through the context of `rtc`.
 
-use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use bytes::{Bytes, BytesMut};
+use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use rtc::crypto::{BlockCipherAlgorithm, RTCCrypto, RTCCryptoProvider};
 use rtc::srtp::config::{Config, LABEL_EXTRACTOR_DTLS_SRTP};
 use rtc::srtp::context::Context;

@@ -19,7 +19,7 @@ mod payload_format {
 const HEADER: usize = 4;
 
 /// One RTCP packet, read in place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rtcp<'a> {
     /// A sender's report and what it says of the streams that it receives.
     SenderReport {
@@ -182,7 +182,7 @@ fn split_words<const N: usize>(bytes: &[u8]) -> Option<([u32; N], &[u8])> {
 }
 
 /// Report blocks of a report.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reports<'a> {
     blocks: &'a [[u8; 24]],
 }
@@ -213,7 +213,7 @@ impl Iterator for Reports<'_> {
 }
 
 /// Sequence numbers of a NACK, in the receiver's order (RFC 4585, section 6.2.1).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Lost<'a> {
     pairs: &'a [[u8; 4]],
     /// The number that bit 0 of `following` comes after.
@@ -253,7 +253,7 @@ pub(crate) struct IntraRequest {
 }
 
 /// Requests of a FIR packet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct IntraRequests<'a> {
     entries: &'a [[u8; 8]],
 }
@@ -268,7 +268,7 @@ impl Iterator for IntraRequests<'_> {
 }
 
 /// A list of streams.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ssrcs<'a> {
     words: &'a [[u8; 4]],
 }

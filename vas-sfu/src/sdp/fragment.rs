@@ -1,6 +1,6 @@
 //! SDP fragments, the bodies of WHEP's PATCH requests (RFC 8840, section 9).
 
-use super::{MAX_BODY, is_ice_credential};
+use super::{MAX_BODY, is_ice_credential, is_plain_text};
 use vas_core::Secret;
 
 /// Why a fragment can't be used.
@@ -19,7 +19,8 @@ pub(crate) enum FragmentError {
     NoIceCredentials,
 }
 
-/// What a viewer says of its side of ICE after the offer.
+/// What a viewer says of its side of ICE after the offer. Its candidates are passed over: a lite agent sends no checks
+/// and learns addresses from those that it receives (RFC 8445, section 2.5).
 #[derive(Clone, Debug)]
 pub(crate) struct Fragment {
     /// The user name fragment of the ICE session that this belongs to.
@@ -28,10 +29,6 @@ pub(crate) struct Fragment {
     pub(crate) ice_pwd: Secret,
     /// The section that the candidates are of.
     pub(crate) mid: Option<String>,
-    /// Number of candidates. A lite agent sends no checks and has no use for the addresses (RFC 8445, section 2.5).
-    pub(crate) candidates: usize,
-    /// No further candidates will come.
-    pub(crate) end_of_candidates: bool,
 }
 
 impl Fragment {
@@ -43,8 +40,10 @@ impl Fragment {
         if text.len() > MAX_BODY {
             return Err(FragmentError::TooLarge);
         }
+        if !is_plain_text(text) {
+            return Err(FragmentError::NotFragment);
+        }
         let (mut ufrag, mut pwd, mut mid) = (None, None, None);
-        let (mut candidates, mut end_of_candidates) = (0, false);
         for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
             let &[kind, b'=', ..] = line.as_bytes() else { return Err(FragmentError::NotFragment) };
             if kind != b'a' {
@@ -56,19 +55,11 @@ impl Fragment {
                 "ice-ufrag" if is_ice_credential(value) => _ = ufrag.get_or_insert(value),
                 "ice-pwd" if is_ice_credential(value) => _ = pwd.get_or_insert(value),
                 "mid" => _ = mid.get_or_insert(value),
-                "candidate" => candidates += 1,
-                "end-of-candidates" => end_of_candidates = true,
                 _ => {}
             }
         }
         let (Some(ufrag), Some(pwd)) = (ufrag, pwd) else { return Err(FragmentError::NoIceCredentials) };
-        Ok(Self {
-            ice_ufrag: ufrag.to_owned(),
-            ice_pwd: Secret::new(pwd),
-            mid: mid.map(str::to_owned),
-            candidates,
-            end_of_candidates,
-        })
+        Ok(Self { ice_ufrag: ufrag.to_owned(), ice_pwd: Secret::new(pwd), mid: mid.map(str::to_owned) })
     }
 
     /// Whether it begins another ICE session than the one with this user name fragment and password, which is an ICE

@@ -28,3 +28,9 @@ pub(crate) const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hd
 fn is_ice_credential(text: &str) -> bool {
     (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
+
+/// Whether a text holds no control characters but line ends and tabs. Parts of what a viewer sends come back to it in
+/// answers; no line of them may hide another.
+fn is_plain_text(text: &str) -> bool {
+    text.lines().all(|line| !line.contains(|c: char| c.is_control() && c != '\t'))
+}

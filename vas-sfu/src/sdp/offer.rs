@@ -1,6 +1,6 @@
 //! A viewer's offer, read.
 
-use super::{Fingerprint, MAX_BODY, is_ice_credential};
+use super::{Fingerprint, MAX_BODY, is_ice_credential, is_plain_text};
 use rtc::sdp::description::common::Attribute;
 use rtc::sdp::description::media::MediaDescription;
 use rtc::sdp::description::session::SessionDescription;
@@ -171,8 +171,7 @@ impl Offer {
         if text.len() > MAX_BODY {
             return Err(OfferError::TooLarge);
         }
-        // Parts of the offer come back in the answer: no line of it may hide another.
-        if text.lines().any(|line| line.contains(|c: char| c.is_control() && c != '\t')) {
+        if !is_plain_text(text) {
             return Err(OfferError::NotSdp);
         }
         let session =

@@ -385,7 +385,6 @@ fn a_fragment_tells_trickling_from_a_restart() {
         a=candidate:1 1 udp 2113937151 6f1c.local 52000 typ host\r\n\
         a=candidate:2 1 udp 2113937150 192.0.2.9 52001 typ host\r\na=end-of-candidates\r\n";
     let fragment = Fragment::parse(text).unwrap();
-    assert_eq!((fragment.candidates, fragment.end_of_candidates), (2, true));
     assert_eq!(fragment.mid.as_deref(), Some("0"));
     let offer = parse(CHROMIUM);
     assert!(!fragment.restarts(&offer.ice_ufrag, &offer.ice_pwd));
@@ -401,6 +400,7 @@ fn a_fragment_must_name_its_session() {
     assert_eq!(error("a=ice-ufrag:bt5P\r\na=ice-pwd:\r\n"), FragmentError::NoIceCredentials);
     assert_eq!(error("{\"candidate\": 1}"), FragmentError::NotFragment);
     assert_eq!(error("é=1"), FragmentError::NotFragment);
+    assert_eq!(error("a=mid:0\ra=mid:1"), FragmentError::NotFragment);
     assert_eq!(error(&"a=x\n".repeat(20_000)), FragmentError::TooLarge);
 }
 

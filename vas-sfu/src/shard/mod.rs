@@ -176,7 +176,7 @@ impl Shard {
                 Command::Feed { key, frames, group } => table.feed_arrived(key, frames, group, now),
                 Command::FeedEnded(key) => table.feed_ended(key, routes, now, &mut wire),
                 Command::Shutdown => {
-                    table.close_all(CloseReason::Shutdown, routes, now, &mut wire);
+                    table.close_all(routes, now, &mut wire);
                     self.ended = true;
                 }
             }

@@ -19,8 +19,10 @@ use vas_core::WallTime;
 
 /// Packets a millisecond while a viewer starts: about 95 Mb/s.
 const START_PACE: u16 = 10;
-/// Packets of a frame that leave at once; larger ones are spread.
+/// Packets of a key picture that leave at once; larger ones are spread, for they come to all viewers together.
 const BURST: usize = 16;
+/// The same of other pictures: what one send holds.
+const DELTA_BURST: usize = 44;
 /// Milliseconds over which a large key picture is spread.
 const SPREAD_MS: usize = 8;
 /// Packets a millisecond that no pace exceeds: about 600 Mb/s.
@@ -191,7 +193,8 @@ impl Sender {
             self.started = true;
         }
         let packets = frame.run.len();
-        if self.queue.is_empty() && packets <= BURST {
+        let at_once = if frame.key { BURST } else { DELTA_BURST };
+        if self.queue.is_empty() && packets <= at_once {
             self.transmit(frame, 0, packets, frame.timestamp, outlet);
             self.frames = self.frames.saturating_add(1);
             return;

@@ -365,17 +365,11 @@ impl Table {
         leg.shared.set_closed(reason);
     }
 
-    /// Ends every connection.
-    pub(super) fn close_all<W: Wire>(
-        &mut self,
-        reason: CloseReason,
-        routes: &Routes,
-        now: Instant,
-        wire: &mut W,
-    ) {
+    /// Ends every connection, for the SFU shuts down.
+    pub(super) fn close_all<W: Wire>(&mut self, routes: &Routes, now: Instant, wire: &mut W) {
         let slots: Vec<usize> = self.legs.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
-            self.close(slot, reason.clone(), routes, now, wire);
+            self.close(slot, CloseReason::Shutdown, routes, now, wire);
         }
     }
 }

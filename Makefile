@@ -1,0 +1,45 @@
+# Every entry point of the repository. What the machine lacks is installed by scripts/setup.sh,
+# which says what it installs and asks nothing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint bench soak
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+
+# vas-py is an extension module: only a Python interpreter can link it, so `cargo test` leaves it out.
+RUST_TESTS := --workspace --exclude vas-py --all-features
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Build the server (release) and start it with two built-in cameras
+	$(TARGET_DIR)/release/vas-server demo
+
+build: ## Build the server (release) as target/release/vas-server
+	@scripts/setup.sh build
+	cargo build --locked --release -p vas-server
+
+test: ## Install what the tests need, lint, and run every test but the long ones
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory lint
+	cargo test --locked $(RUST_TESTS)
+
+lint: ## Formatting, clippy, documentation, the Python crate alone, licences and bans
+	@scripts/setup.sh lint
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps
+	cargo check --locked -p vas-py
+	cargo deny --locked check --hide-inclusion-graph bans licenses sources
+
+bench: ## Benchmarks: the hub with 1 to 1,000 subscribers, the fan-out beside its floor
+	@scripts/setup.sh build
+	cargo bench --locked -p vas-core --bench hub
+	cargo bench --locked -p vas-sfu --bench fanout
+
+# Only unit and integration tests: with --ignored, cargo would also run the documentation's fragments.
+soak: ## The long tests, those marked #[ignore], one after the other
+	@scripts/setup.sh test
+	cargo test --locked $(RUST_TESTS) --tests -- --ignored --nocapture --test-threads=1

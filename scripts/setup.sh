@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# setup.sh build|lint|test: installs what the machine lacks for that make target, saying what, asking nothing.
+# It does nothing, and takes no noticeable time, where everything is there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+export DEBIAN_FRONTEND=noninteractive
+
+# What the tests play from, look with and measure by: a browser, the oracle for streams, an independent RTSP
+# server with its encoders, and a font for the clocks drawn into test pictures.
+test_packages=(
+  chromium
+  ffmpeg
+  fonts-dejavu-core
+  gir1.2-gst-rtsp-server-1.0
+  gstreamer1.0-libav
+  gstreamer1.0-plugins-bad
+  gstreamer1.0-plugins-base
+  gstreamer1.0-plugins-good
+  gstreamer1.0-plugins-ugly
+  gstreamer1.0-tools
+  python3-gi
+)
+node_oldest=18
+cargo_deny=0.20.2
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() { say "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"
+  elif have sudo; then sudo -n --preserve-env=DEBIAN_FRONTEND "$@"
+  else fail "root rights are needed for: $*"
+  fi
+}
+
+# Shows what a command printed only if it fails.
+quietly() {
+  local log
+  log=$(mktemp)
+  if ! "$@" >"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    fail "failed: $*"
+  fi
+  rm -f "$log"
+}
+
+apt_updated=no
+apt_install() {
+  have apt-get || fail "install these by hand, there is no apt-get here: $*"
+  say "installing $* (apt)..."
+  if [ "$apt_updated" = no ]; then
+    quietly as_root apt-get update -qq
+    apt_updated=yes
+  fi
+  # A new machine may still be busy with its own first updates.
+  quietly as_root apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=600 "$@"
+}
+
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+need_cargo() {
+  have cargo || fail "cargo is missing: install Rust (the version is rust-version in Cargo.toml) from https://rustup.rs"
+}
+
+# Compiles aws-lc (cryptography), openh264 (the test camera's encoder) and SQLite.
+need_compiler() {
+  if ! have g++ || ! have cc; then apt_install g++ libc6-dev; fi
+}
+
+# need_component NAME: a part of the Rust toolchain, also called as `cargo NAME`.
+need_component() {
+  cargo "$1" --version >/dev/null 2>&1 && return
+  have rustup || fail "cargo $1 is missing: install it beside your Rust toolchain"
+  say "installing $2 (rustup)..."
+  rustup component add "$2"
+}
+
+need_lint_tools() {
+  need_component fmt rustfmt
+  need_component clippy clippy
+  if ! cargo deny --version >/dev/null 2>&1; then
+    say "installing cargo-deny (cargo, a few minutes)..."
+    # It runs for a second or two: building it without optimisation saves minutes.
+    CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=false \
+      CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install --locked --quiet "cargo-deny@$cargo_deny"
+  fi
+}
+
+need_test_packages() {
+  local missing=() package
+  for package in "${test_packages[@]}"; do
+    installed "$package" || missing+=("$package")
+  done
+  if [ "${#missing[@]}" -gt 0 ]; then apt_install "${missing[@]}"; fi
+}
+
+node_major() { node --version 2>/dev/null | sed -nE 's/^v([0-9]+)\..*/\1/p'; }
+
+need_node() {
+  if ! have node || ! have npm; then apt_install nodejs npm; fi
+  local major
+  major=$(node_major)
+  [ "${major:-0}" -ge "$node_oldest" ] || fail "Node $node_oldest or later is needed, this is $(node --version)"
+}
+
+# The browser's driver. npm keeps its own copy of the lock file inside node_modules; a stamp tells apart a
+# finished installation of this lock from any other.
+need_browser_driver() {
+  local stamp=tests/browser/node_modules/.installed
+  cmp -s tests/browser/package-lock.json "$stamp" && return
+  say "installing playwright-core (npm)..."
+  npm ci --prefix tests/browser --no-audit --no-fund --no-update-notifier --loglevel=error
+  cp tests/browser/package-lock.json "$stamp"
+}
+
+need_cargo
+need_compiler
+case "${1:-}" in
+  build) ;;
+  lint) need_lint_tools ;;
+  test)
+    need_test_packages
+    need_node
+    need_browser_driver
+    ;;
+  *) fail "usage: scripts/setup.sh build|lint|test" ;;
+esac

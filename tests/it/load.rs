@@ -1,0 +1,65 @@
+//! 200 viewers of one demo camera, as processes of their own: `vas-server demo` and `whep_load`.
+
+use crate::ports;
+use crate::process::{Process, run};
+use crate::turn;
+use crate::wait::until;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// A program that `cargo test --workspace` has built.
+fn built(path: &str) -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let folder =
+        test.parent().and_then(|deps| deps.parent()).context("a test lies in target/PROFILE/deps")?;
+    let program = folder.join(path);
+    ensure!(program.exists(), "{} is missing; run the tests of the whole workspace", program.display());
+    Ok(program)
+}
+
+async fn load(viewers: u32, seconds: u32) -> Result<()> {
+    let _turn = turn::alone().await;
+    let data = tempfile::tempdir()?;
+    let (http, rtsp) = (ports::free_tcp()?, ports::free_tcp()?);
+    let page = format!("http://127.0.0.1:{http}");
+    let mut server = Command::new(built("vas-server")?);
+    server
+        .args(["demo", "--cameras", "1", "--size", "640x360", "--media-port", "0"])
+        .args(["--http-listen", &format!("127.0.0.1:{http}"), "--rtsp-port", &rtsp.to_string()])
+        .arg("--data-dir")
+        .arg(data.path());
+    let server = Process::spawn("vas-server", server)?;
+    let stream = until(Duration::from_secs(60), "a live demo camera", async || {
+        let streams: Value = reqwest::get(format!("{page}/v2/streams")).await.ok()?.json().await.ok()?;
+        let stream = &streams["streams"][0];
+        (stream["state"] == "LIVE").then(|| stream["id"].as_str().map(str::to_owned))?
+    })
+    .await
+    .with_context(|| server.tail())?;
+
+    let mut generator = Command::new(built("examples/whep_load")?);
+    generator
+        .args(["--url", &format!("{page}/v2/streams/{stream}/whep"), "--json"])
+        .args(["--viewers", &viewers.to_string(), "--seconds", &seconds.to_string()])
+        .args(["--server-pid", &server.id().to_string()]);
+    let report = run("whep_load", generator, Duration::from_secs(u64::from(seconds) + 120)).await?;
+    let report: Value = serde_json::from_str(&report).with_context(|| report.clone())?;
+    println!("{viewers} viewers for {seconds} s: {report:#}");
+    ensure!(report["viewers"]["connected"] == viewers, "not every viewer connected: {report:#}");
+    ensure!(report["packets"]["lost"] == 0, "packets were lost on loopback: {report:#}");
+    Ok(())
+}
+
+/// The short form of `two_hundred_viewers_for_30_s`.
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_viewers() -> Result<()> {
+    load(50, 10).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_viewers_for_30_s() -> Result<()> {
+    load(200, 30).await
+}

@@ -1,0 +1,317 @@
+//! The settings, by area, with their defaults and limits.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use tracing_subscriber::EnvFilter;
+
+/// A setting whose value is well-formed but out of the question.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {expected}")]
+pub struct Invalid {
+    /// The setting.
+    pub key: &'static str,
+    /// What was expected.
+    pub expected: String,
+}
+
+/// Everything that can be set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the server keeps its own files.
+    pub data_dir: PathBuf,
+    /// Pages and API.
+    pub http: HttpConfig,
+    /// Media to and from viewers.
+    pub media: MediaConfig,
+    /// Where devices and streams are stored.
+    pub database: DatabaseConfig,
+    /// Cameras.
+    pub ingest: IngestLimits,
+    /// What is logged, and how.
+    pub log: LogConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: "vas-data".into(),
+            http: HttpConfig::default(),
+            media: MediaConfig::default(),
+            database: DatabaseConfig::default(),
+            ingest: IngestLimits::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The database's URL, also where none is set.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        if self.database.url.is_empty() {
+            format!("sqlite://{}", self.data_dir.join("vas.db").display())
+        } else {
+            self.database.url.clone()
+        }
+    }
+
+    /// Looks for values that are out of the question.
+    ///
+    /// # Errors
+    /// The first one found.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        if self.data_dir.as_os_str().is_empty() {
+            return Err(invalid("data_dir", "name a folder"));
+        }
+        self.http.validate()?;
+        self.media.validate()?;
+        self.database.validate()?;
+        self.ingest.validate()?;
+        self.log.validate()
+    }
+}
+
+/// The listener of pages and API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Address and port; port 0 takes a free one.
+    #[serde(deserialize_with = "address")]
+    pub listen: SocketAddr,
+    /// Connections at the same time.
+    pub max_connections: u32,
+    /// Time for the whole head of a request, in seconds.
+    pub header_timeout_seconds: u32,
+    /// Largest body of a request, in bytes.
+    pub max_body_bytes: u32,
+    /// Origins of other sites whose pages may call the API.
+    pub cors_origins: Vec<String>,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
+            max_connections: 4_096,
+            header_timeout_seconds: 10,
+            max_body_bytes: 1 << 20,
+            cors_origins: Vec::new(),
+        }
+    }
+}
+
+impl HttpConfig {
+    fn validate(&self) -> Result<(), Invalid> {
+        within("http.max_connections", self.max_connections, 1, 1_000_000)?;
+        within("http.header_timeout_seconds", self.header_timeout_seconds, 1, 300)?;
+        within("http.max_body_bytes", self.max_body_bytes, 1_024, 64 << 20)?;
+        for origin in &self.cors_origins {
+            let expected = "each must be scheme, host and port alone, such as https://portal.example.com";
+            let url = url::Url::parse(origin).map_err(|_| invalid("http.cors_origins", expected))?;
+            if url.origin().ascii_serialization() != *origin {
+                return Err(invalid("http.cors_origins", expected));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The media port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MediaConfig {
+    /// UDP port, on all addresses; 0 takes a free one.
+    pub port: u16,
+    /// Addresses under which viewers reach this machine from outside.
+    #[serde(deserialize_with = "ip_addresses")]
+    pub public_addresses: Vec<IpAddr>,
+    /// Whether the addresses of the machine's own interfaces are offered, too.
+    pub announce_local: bool,
+    /// STUN servers that viewers are told of, such as `stun:stun.example.com:3478`. With this server's addresses
+    /// known to them, viewers seldom need one.
+    pub ice_servers: Vec<String>,
+    /// Viewers at the same time.
+    pub max_viewers: u32,
+    /// Threads that carry media; 0: one for each core.
+    pub threads: u32,
+}
+
+impl Default for MediaConfig {
+    fn default() -> Self {
+        Self {
+            port: 8_189,
+            public_addresses: Vec::new(),
+            announce_local: true,
+            ice_servers: Vec::new(),
+            max_viewers: 10_000,
+            threads: 0,
+        }
+    }
+}
+
+impl MediaConfig {
+    fn validate(&self) -> Result<(), Invalid> {
+        within("media.max_viewers", self.max_viewers, 1, 1_000_000)?;
+        within("media.threads", self.threads, 0, 256)?;
+        let is_server = |url: &String| {
+            ["stun:", "stuns:"].iter().any(|scheme| url.starts_with(scheme))
+                && url.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":.-[]?=".contains(&byte))
+        };
+        if !self.ice_servers.iter().all(is_server) {
+            return Err(invalid("media.ice_servers", "each must be like stun:stun.example.com:3478"));
+        }
+        if !self.announce_local && self.public_addresses.is_empty() {
+            return Err(invalid("media.public_addresses", "give one where media.announce_local is off"));
+        }
+        Ok(())
+    }
+}
+
+/// The database.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// Its URL; empty: a file in the data folder.
+    pub url: String,
+}
+
+impl DatabaseConfig {
+    fn validate(&self) -> Result<(), Invalid> {
+        if self.url.is_empty() || self.url.starts_with("sqlite:") {
+            return Ok(());
+        }
+        Err(invalid("database.url", "must begin with sqlite:, such as sqlite:///var/lib/vas/vas.db"))
+    }
+}
+
+/// How cameras are dealt with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IngestLimits {
+    /// Time for finding a camera, connecting to it and having its description, in seconds.
+    pub connect_timeout_seconds: u32,
+    /// Time for a camera's answer to each later request, in seconds.
+    pub request_timeout_seconds: u32,
+    /// A camera that sends no media for so long has failed, in seconds.
+    pub media_timeout_seconds: u32,
+    /// Connection attempts at the same time.
+    pub max_connects: u32,
+    /// Connection attempts to one host at the same time.
+    pub max_connects_per_host: u32,
+    /// Delay before the first new attempt, in seconds.
+    pub backoff_min_seconds: u32,
+    /// Longest delay between attempts, in seconds.
+    pub backoff_max_seconds: u32,
+}
+
+impl Default for IngestLimits {
+    fn default() -> Self {
+        Self {
+            connect_timeout_seconds: 10,
+            request_timeout_seconds: 5,
+            media_timeout_seconds: 10,
+            max_connects: 32,
+            max_connects_per_host: 4,
+            backoff_min_seconds: 1,
+            backoff_max_seconds: 60,
+        }
+    }
+}
+
+impl IngestLimits {
+    fn validate(&self) -> Result<(), Invalid> {
+        within("ingest.connect_timeout_seconds", self.connect_timeout_seconds, 1, 120)?;
+        within("ingest.request_timeout_seconds", self.request_timeout_seconds, 1, 120)?;
+        within("ingest.media_timeout_seconds", self.media_timeout_seconds, 1, 600)?;
+        within("ingest.max_connects", self.max_connects, 1, 10_000)?;
+        within("ingest.max_connects_per_host", self.max_connects_per_host, 1, self.max_connects)?;
+        within("ingest.backoff_min_seconds", self.backoff_min_seconds, 1, 3_600)?;
+        within("ingest.backoff_max_seconds", self.backoff_max_seconds, self.backoff_min_seconds, 3_600)
+    }
+}
+
+/// Logging.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// A level, or levels by module.
+    pub level: String,
+    /// The form of the lines.
+    pub format: LogFormat,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+impl LogConfig {
+    /// The level as the subscriber takes it. Two libraries that warn of what is usual are quieter unless named.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn filter(&self) -> Result<EnvFilter, Invalid> {
+        EnvFilter::try_new(format!("rtc_dtls=error,sea_orm_migration=warn,{}", self.level)).map_err(|_| {
+            invalid("log.level", "error, warn, info, debug or trace, or such as info,vas_ingest=debug")
+        })
+    }
+
+    fn validate(&self) -> Result<(), Invalid> {
+        self.filter().map(drop)
+    }
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl TryFrom<String> for LogFormat {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("expected text or json, not {text:?}")),
+        }
+    }
+}
+
+fn invalid(key: &'static str, expected: impl Into<String>) -> Invalid {
+    Invalid { key, expected: expected.into() }
+}
+
+fn within(key: &'static str, value: u32, min: u32, max: u32) -> Result<(), Invalid> {
+    if (min..=max).contains(&value) {
+        Ok(())
+    } else {
+        Err(invalid(key, format!("must be from {min} to {max}, not {value}")))
+    }
+}
+
+// The parsers of the standard library say that a text is wrong, not what was expected.
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        D::Error::custom(format!("expected address and port, such as 127.0.0.1:8080, not {text:?}"))
+    })
+}
+
+fn ip_addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpAddr>, D::Error> {
+    let parse = |text: String| {
+        text.parse()
+            .map_err(|_| D::Error::custom(format!("expected IP addresses, such as 192.0.2.1, not {text:?}")))
+    };
+    Vec::<String>::deserialize(deserializer)?.into_iter().map(parse).collect()
+}

@@ -1,0 +1,197 @@
+//! What the machine and this process use, from `/proc`. Fields are null where the system has no such files.
+
+use super::HttpState;
+use super::problem::Problem;
+use super::view;
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Json, Router};
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use std::time::Instant;
+use vas_core::model::StreamState;
+use vas_core::ports::StreamFilter;
+
+/// Ticks per second of the times in `/proc`; Linux shows 100 to programs on every architecture.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+pub(super) fn routes() -> Router<HttpState> {
+    Router::new()
+        .route("/v2/health/system", get(health))
+        .route("/v2/system/resources", get(resources))
+        .route("/v2/system/stats", get(stats))
+}
+
+impl HttpState {
+    /// Seconds since the server was started.
+    pub(super) fn uptime_seconds(&self) -> i64 {
+        self.clock.wall().micros_since(self.started_at).max(0) / 1_000_000
+    }
+}
+
+/// Remembers the counters of the last look: what is shown is the mean since then.
+#[derive(Debug)]
+pub(super) struct Meter {
+    last: Mutex<(Instant, Counters)>,
+}
+
+/// Counters that only grow.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counters {
+    /// CPU time of the machine, in ticks of all cores: busy and in all.
+    busy: f64,
+    total: f64,
+    /// CPU time of this process, in seconds.
+    process: f64,
+    /// Bytes through the network interfaces, loopback left out.
+    received: u64,
+    sent: u64,
+}
+
+impl Counters {
+    fn read() -> Self {
+        let (busy, total) = machine_cpu().unwrap_or_default();
+        let (received, sent) = network().unwrap_or_default();
+        Self { busy, total, process: process_cpu().unwrap_or_default(), received, sent }
+    }
+}
+
+impl Meter {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { last: Mutex::new((now, Counters::read())) }
+    }
+
+    fn resources(&self, now: Instant) -> Value {
+        let present = Counters::read();
+        let (then, past) = std::mem::replace(&mut *self.last.lock(), (now, present));
+        let seconds = now.saturating_duration_since(then).as_secs_f64().max(0.001);
+        let share = (present.busy - past.busy) / (present.total - past.total).max(1.0);
+        let per_second =
+            |now: u64, then: u64| (now.saturating_sub(then) as f64 * 8.0 / seconds / 1_000.0).round();
+        json!({
+            "cpu": {
+                "percent": percent(share),
+                "process_percent": percent((present.process - past.process) / seconds),
+                "process_seconds": present.process,
+                "cores": std::thread::available_parallelism().ok(),
+                "load": load(),
+            },
+            "memory": memory(),
+            "network": {
+                "received_bytes": present.received,
+                "sent_bytes": present.sent,
+                "received_kbps": per_second(present.received, past.received),
+                "sent_kbps": per_second(present.sent, past.sent),
+            },
+        })
+    }
+}
+
+fn percent(share: f64) -> f64 {
+    (share.max(0.0) * 1_000.0).round() / 10.0
+}
+
+async fn resources(State(state): State<HttpState>) -> Json<Value> {
+    let mut answer = state.system.resources(state.clock.now());
+    answer["checked_at"] = json!(view::time(state.clock.wall()));
+    Json(answer)
+}
+
+async fn health(State(state): State<HttpState>) -> Json<Value> {
+    Json(json!({
+        "status": "healthy",
+        "uptime_seconds": state.uptime_seconds(),
+        "resources": state.system.resources(state.clock.now()),
+        "checked_at": view::time(state.clock.wall()),
+    }))
+}
+
+/// Sums over the streams, and a line for each.
+async fn stats(State(state): State<HttpState>) -> Result<Json<Value>, Problem> {
+    let streams = state.control.streams(StreamFilter::default()).await?;
+    let by_state: serde_json::Map<_, _> = StreamState::ALL
+        .iter()
+        .map(|state| {
+            let count = streams.iter().filter(|info| info.present.state == *state).count();
+            (state.name().to_ascii_lowercase(), json!(count))
+        })
+        .collect();
+    let kbps = |info: &crate::control::StreamInfo| {
+        info.present.ingest.as_ref().map_or(0.0, |status| status.health.bitrate_kbps)
+    };
+    let viewers: usize = streams.iter().map(|info| state.control.live().viewers(info.stream.id).total).sum();
+    Ok(Json(json!({
+        "uptime_seconds": state.uptime_seconds(),
+        "streams": { "total": streams.len(), "by_state": by_state },
+        "consumers": viewers,
+        "ingest_kbps": streams.iter().map(kbps).sum::<f64>().round(),
+        "per_stream": streams.iter().map(|info| json!({
+            "stream_id": info.stream.id,
+            "state": info.present.state,
+            "bitrate_kbps": kbps(info).round(),
+            "fps": info.present.ingest.as_ref().map(|status| status.health.fps.round()),
+            "consumers": state.control.live().viewers(info.stream.id).total,
+        })).collect::<Vec<_>>(),
+        "checked_at": view::time(state.clock.wall()),
+    })))
+}
+
+/// Busy and total ticks of all cores (proc(5), `/proc/stat`).
+fn machine_cpu() -> Option<(f64, f64)> {
+    let text = std::fs::read_to_string("/proc/stat").ok()?;
+    let ticks: Vec<f64> = text
+        .lines()
+        .next()?
+        .split_whitespace()
+        .skip(1)
+        .take(8)
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let idle = ticks.get(3)? + ticks.get(4)?;
+    let total: f64 = ticks.iter().sum();
+    Some((total - idle, total))
+}
+
+/// Seconds of CPU this process has used (proc(5), `/proc/pid/stat`, fields 14 and 15).
+fn process_cpu() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name, field 2, is in brackets and may hold anything.
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<f64>().ok();
+    Some((ticks()? + ticks()?) / TICKS_PER_SECOND)
+}
+
+/// Bytes received and sent by all interfaces but the loopback one (proc(5), `/proc/net/dev`).
+fn network() -> Option<(u64, u64)> {
+    let text = std::fs::read_to_string("/proc/net/dev").ok()?;
+    let lines = text.lines().filter_map(|line| line.split_once(':'));
+    let counts = lines.filter(|(name, _)| name.trim() != "lo").map(|(_, counts)| {
+        let count = |place| counts.split_whitespace().nth(place).and_then(|word| word.parse::<u64>().ok());
+        (count(0).unwrap_or(0), count(8).unwrap_or(0))
+    });
+    Some(counts.fold((0, 0), |(received, sent), (r, s)| (received + r, sent + s)))
+}
+
+fn load() -> Option<Vec<f64>> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    Some(text.split_whitespace().take(3).filter_map(|word| word.parse().ok()).collect())
+}
+
+fn memory() -> Value {
+    let machine = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let process = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let (total, available) = (kilobytes(&machine, "MemTotal:"), kilobytes(&machine, "MemAvailable:"));
+    let used = total.zip(available).map(|(total, available)| total.saturating_sub(available));
+    json!({
+        "total_bytes": total,
+        "available_bytes": available,
+        "percent": used.zip(total).map(|(used, total)| percent(used as f64 / total.max(1) as f64)),
+        "process_bytes": kilobytes(&process, "VmRSS:"),
+    })
+}
+
+/// The value of a line such as `MemTotal:  24000000 kB`, in bytes.
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1_024)
+}

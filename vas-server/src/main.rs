@@ -1,0 +1,115 @@
+//! The program `vas-server`: reads the command line and the configuration, and runs the library.
+
+mod cli;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use cli::{Cli, Command};
+use std::io::Write;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use vas_core::TaskScope;
+use vas_server::config::{Config, DEFAULT_TOML, Loaded};
+use vas_server::{Database, logging};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    if matches!(cli.command, Some(Command::Config)) {
+        return say(DEFAULT_TOML);
+    }
+    let loaded = cli.settings.sources().load()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("vas")
+        .build()
+        .context("can't start the runtime")?;
+    runtime.block_on(async {
+        match cli.command.unwrap_or(Command::Serve) {
+            Command::Serve => serve(&started(loaded)?).await,
+            #[cfg(feature = "test-camera")]
+            Command::Demo(options) => demo(started(loaded)?, &options).await,
+            Command::Check => check(&loaded).await,
+            Command::Config => Ok(()),
+        }
+    })
+}
+
+/// Starts logging and tells what is odd about the configuration.
+fn started(Loaded { config, unknown_variables }: Loaded) -> Result<Config> {
+    logging::init(&config.log)?;
+    for name in unknown_variables {
+        tracing::warn!(
+            name,
+            "this environment variable looks like a setting and is none; see `vas-server config`"
+        );
+    }
+    Ok(config)
+}
+
+async fn serve(config: &Config) -> Result<()> {
+    let signals = Signals::new()?;
+    vas_server::run(config, signals.shutdown()).await?;
+    Ok(())
+}
+
+#[cfg(feature = "test-camera")]
+async fn demo(mut config: Config, options: &cli::DemoOptions) -> Result<()> {
+    let signals = Signals::new()?;
+    if config.database.url.is_empty() && config.data_dir == Config::default().data_dir {
+        "sqlite::memory:".clone_into(&mut config.database.url);
+    }
+    let demo = vas_server::demo::Demo::start(&config, &options.demo()).await?;
+    say(&demo.banner())?;
+    signals.shutdown().await;
+    demo.stop().await;
+    Ok(())
+}
+
+async fn check(loaded: &Loaded) -> Result<()> {
+    let config = &loaded.config;
+    Database::connect(&config.database_url()).await?.close().await;
+    for name in &loaded.unknown_variables {
+        say(&format!("warning: {name} looks like a setting and is none\n"))?;
+    }
+    say(&format!("configuration and database are fine; HTTP would listen on {}\n", config.http.listen))
+}
+
+fn say(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    // A reader that went away, such as `head`, has seen what it wanted.
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// Interrupt and terminate: the first asks for a shutdown in order, the second ends the process.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let on = |kind| signal(kind).context("can't watch signals");
+        Ok(Self { interrupt: on(SignalKind::interrupt())?, terminate: on(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    async fn shutdown(mut self) {
+        self.next().await;
+        tracing::info!("stopping; another signal ends at once");
+        TaskScope::new().spawn("second signal", async move {
+            self.next().await;
+            std::process::exit(130);
+        });
+    }
+}
