@@ -98,7 +98,12 @@ fn print_live(status: &IngestStatus) {
             TrackFormat::Audio(audio) => format!("{} Hz, channels: {}", audio.clock_rate, audio.channels),
             _ => String::new(),
         };
-        println!("  track {}      {:<14} {:<14} {detail}", track.id, track.format.codec(), track.format.rfc6381());
+        println!(
+            "  track {}      {:<14} {:<14} {detail}",
+            track.id,
+            track.format.codec(),
+            track.format.rfc6381()
+        );
     }
     println!("\n     fps    kbit/s   key every     lost   jitter   last picture   order      drift");
 }

@@ -1,16 +1,17 @@
 //! A WHEP viewer without sockets, threads or a clock of its own.
 //!
-//! A [`Viewer`] is the client end of one WebRTC session that receives one video stream: ICE towards the candidates of the
-//! answer, DTLS in either role, SRTP, receiver reports, NACK and RTX. It is made of the parts of the `rtc` crate that such a leg
-//! needs and no more, and counts most packets by their clear headers, so that hundreds run in one thread beside the server
-//! under test. It works with any WHEP server.
+//! A [`Viewer`] is the client end of one WebRTC session that receives one video stream: ICE towards the
+//! candidates of the answer, DTLS in either role, SRTP, receiver reports, NACK and RTX. It is made of the
+//! parts of the `rtc` crate that such a leg needs and no more, and counts most packets by their clear
+//! headers, so that hundreds run in one thread beside the server under test. It works with any WHEP server.
 //!
 //! The owner moves datagrams and time:
 //!
-//! 1. [`Viewer::new`], then POST [`Viewer::offer`] to the endpoint and hand the answer to [`Viewer::accept_answer`];
+//! 1. [`Viewer::new`], then POST [`Viewer::offer`] to the endpoint and hand the answer to
+//!    [`Viewer::accept_answer`];
 //! 2. after each call below, send what [`Viewer::poll_transmit`] gives and look at [`Viewer::poll_event`];
-//! 3. [`Viewer::handle_datagram`] for each datagram received, [`Viewer::handle_timeout`] when [`Viewer::poll_timeout`] is
-//!    reached;
+//! 3. [`Viewer::handle_datagram`] for each datagram received, [`Viewer::handle_timeout`] when
+//!    [`Viewer::poll_timeout`] is reached;
 //! 4. [`Viewer::close`], and DELETE the session's URL.
 //!
 //! Absent on purpose: audio, trickle ICE, ICE over TCP, TURN, and decoding.
@@ -36,6 +37,7 @@ mod transmit;
 mod twcc;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -56,7 +58,6 @@ use offer::Credentials;
 use session::Session;
 
 /// One viewer; the [module](self) says how to drive it.
-#[derive(Debug)]
 pub struct Viewer {
     config: ViewerConfig,
     credentials: Credentials,
@@ -95,8 +96,8 @@ impl Viewer {
     ///
     /// # Errors
     ///
-    /// When the answer is none, refuses the video, or lacks or has something that a connection cannot be made with. The
-    /// viewer is then as before.
+    /// When the answer is none, refuses the video, or lacks or has something that a connection cannot be made
+    /// with. The viewer is then as before.
     pub fn accept_answer(&mut self, now: Instant, sdp: &str) -> Result<(), AnswerError> {
         if self.session.is_some() || self.closed {
             return Err(AnswerError::Repeated);
@@ -119,7 +120,8 @@ impl Viewer {
         Ok(())
     }
 
-    /// Takes a datagram received on the viewer's socket at `now`. Whatever does not belong is counted and dropped.
+    /// Takes a datagram received on the viewer's socket at `now`. Whatever does not belong is counted and
+    /// dropped.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         if self.closed {
             return;
@@ -156,22 +158,24 @@ impl Viewer {
         self.events.pop_front()
     }
 
-    /// Asks for a keyframe by a picture loss indication (RFC 4585, section 6.3.1). Does nothing before a packet has come.
+    /// Asks for a keyframe by a picture loss indication (RFC 4585, section 6.3.1). Does nothing before a
+    /// packet has come.
     pub fn request_keyframe(&mut self) {
         if let Some(session) = &mut self.session {
             session.request_keyframe(&mut self.transmits);
         }
     }
 
-    /// Asks for packets by their sequence numbers, whether they are missing or not. Does nothing before a packet has come.
+    /// Asks for packets by their sequence numbers, whether they are missing or not. Does nothing before a
+    /// packet has come.
     pub fn send_nack(&mut self, sequences: &[u16]) {
         if let Some(session) = &mut self.session {
             session.send_nack(sequences, &mut self.transmits);
         }
     }
 
-    /// From now on packets newer than the newest one do not count, while missing ones may still come. Called a little
-    /// before the end, so that what was on its way is not counted as lost.
+    /// From now on packets newer than the newest one do not count, while missing ones may still come. Called
+    /// a little before the end, so that what was on its way is not counted as lost.
     pub fn finish_counting(&mut self) {
         if let Some(session) = &mut self.session {
             session.finish_counting();
@@ -201,8 +205,8 @@ impl Viewer {
         self.session.as_ref().map_or_else(ViewerStats::default, Session::stats)
     }
 
-    /// Distinct packets received in their first transmission and RTP bytes received: the two counters to watch while a
-    /// viewer runs, without the cost of [`Self::stats`].
+    /// Distinct packets received in their first transmission and RTP bytes received: the two counters to
+    /// watch while a viewer runs, without the cost of [`Self::stats`].
     #[must_use]
     pub fn received(&self) -> (u64, u64) {
         self.session.as_ref().map_or((0, 0), Session::received)
@@ -213,6 +217,17 @@ impl Viewer {
             self.closed = true;
             self.events.push_back(Event::Closed(reason));
         }
+    }
+}
+
+/// Without the offer and the credentials: they are the session's secrets.
+impl fmt::Debug for Viewer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let connected = self.is_connected();
+        f.debug_struct("Viewer")
+            .field("connected", &connected)
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
     }
 }
 

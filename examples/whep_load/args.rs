@@ -6,7 +6,7 @@ use clap::Parser;
 use reqwest::Url;
 
 /// Opens many viewers on WHEP endpoints, receives, and reports packets, loss, times and the server's cost.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "whep_load")]
 pub(crate) struct Args {
     /// The WHEP endpoint; give it several times to spread the viewers over several
@@ -54,8 +54,8 @@ pub(crate) struct Args {
     /// Decrypt every packet, not a sample
     #[arg(long)]
     pub(crate) decrypt_all: bool,
-    /// Receive datagrams one by one. A server on the same machine then pays for cutting its runs into packets, as it
-    /// does on a network card without segmentation offload
+    /// Receive datagrams one by one. A server on the same machine then pays for cutting its runs into
+    /// packets, as it does on a network card without segmentation offload
     #[arg(long)]
     pub(crate) no_gro: bool,
     /// A process of the server, to report its CPU time and memory; give it several times to add several up

@@ -5,9 +5,9 @@
 //!     --url http://127.0.0.1:8080/v2/streams/ID/whep --viewers 200 --seconds 30 --server-pid $(pidof vas-server)
 //! ```
 //!
-//! Works with any WHEP server. The viewers are [`vas_examples::viewer::Viewer`]s: they connect, decrypt a sample, report and
-//! ask for what is missing as a browser does, but decode nothing. One task per viewer does the signalling; a few threads own
-//! the sockets.
+//! Works with any WHEP server. The viewers are [`vas_examples::viewer::Viewer`]s: they connect, decrypt a
+//! sample, report and ask for what is missing as a browser does, but decode nothing. The main thread does all
+//! the signalling; one or more threads own the sockets.
 
 mod args;
 mod counters;

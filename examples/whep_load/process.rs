@@ -52,7 +52,8 @@ impl Usage {
     }
 }
 
-/// Datagrams dropped because a UDP socket of this process had no room for them; sockets that are closed don't count.
+/// Datagrams dropped because a UDP socket of this process had no room for them; sockets that are closed don't
+/// count.
 pub(crate) fn receive_drops() -> u64 {
     let sockets: HashSet<String> = fs::read_dir("/proc/self/fd")
         .into_iter()
@@ -83,9 +84,10 @@ mod tests {
     fn reads_processes_and_finds_the_drops_of_a_socket() {
         assert!(Usage::own().rss_kb > 0);
         assert!(Usage::of(&[u32::MAX]).is_err());
-        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
-            1: 00000000:1F90 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 77 2 0000000000000000 4\n\
-            2: 00000000:1F91 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 78 2 0000000000000000 9\n";
-        assert_eq!(drops_of(table, &HashSet::from(["77".to_owned()])), 4);
+        let row = |inode: u32, drops: u32| {
+            format!("1: 00000000:1F90 00000000:0000 07 0:0 00:0 0 0 0 {inode} 2 0000000000000000 {drops}\n")
+        };
+        let table = format!("sl local_address ... drops\n{}{}", row(77, 4), row(78, 9));
+        assert_eq!(drops_of(&table, &HashSet::from(["77".to_owned()])), 4);
     }
 }

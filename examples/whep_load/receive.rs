@@ -42,7 +42,8 @@ impl Socket {
                 match self.socket.recv_from(&mut buffers.bytes) {
                     Ok((length, from)) => handle(from, &buffers.bytes[..length]),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                    // An ICMP message about an earlier datagram: a server that is gone is found by its silence.
+                    // An ICMP message about an earlier datagram: a server that is gone is found by its
+                    // silence.
                     Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                     Err(error) => return Err(error),
                 }
@@ -64,7 +65,8 @@ impl Socket {
                     handle(meta.addr, datagram);
                 }
             }
-            // Fewer runs than there was room for: the socket is empty, and the next arrival will wake the poll.
+            // Fewer runs than there was room for: the socket is empty, and the next arrival will wake the
+            // poll.
             if runs < RUNS {
                 return Ok(());
             }

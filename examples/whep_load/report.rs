@@ -152,8 +152,8 @@ pub(crate) struct Server {
     pub(crate) cpu_us_per_packet: Option<f64>,
     /// The same less the idle load.
     pub(crate) cpu_us_per_packet_above_idle: Option<f64>,
-    /// For each connected viewer, its set-up and the burst of packets that starts it: CPU time until the steady part, less
-    /// the idle load and less what the viewers connected so far cost when steady.
+    /// For each connected viewer, its set-up and the burst of packets that starts it: CPU time until the
+    /// steady part, less the idle load and less what the viewers connected so far cost when steady.
     pub(crate) cpu_ms_per_setup: Option<f64>,
     pub(crate) rss_kb_before: u64,
     pub(crate) rss_kb_connected: u64,

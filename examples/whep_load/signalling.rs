@@ -11,7 +11,6 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 const LONGEST_REASON: usize = 120;
 
 /// Speaks to WHEP endpoints.
-#[derive(Clone, Debug)]
 pub(crate) struct Signalling {
     client: Client,
     token: Option<String>,
@@ -40,7 +39,8 @@ impl Signalling {
         if response.status() != StatusCode::CREATED {
             bail!("POST answered {}", reason(response).await);
         }
-        // Relative to the URL that answered, which after a redirect is not the endpoint's (RFC 9110, section 10.2.2).
+        // Relative to the URL that answered, which after a redirect is not the endpoint's (RFC 9110, section
+        // 10.2.2).
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let session = location.and_then(|location| response.url().join(location).ok());
         let answer = response.text().await.context("the answer's body did not come")?;
@@ -64,7 +64,8 @@ impl Signalling {
     }
 }
 
-/// The status, and what the body says about it: the detail of a problem document (RFC 9457), or the first line.
+/// The status, and what the body says about it: the detail of a problem document (RFC 9457), or the first
+/// line.
 async fn reason(response: Response) -> String {
     let status = response.status();
     let body = response.text().await.unwrap_or_default();

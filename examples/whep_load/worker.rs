@@ -217,7 +217,8 @@ impl Slot {
     fn send(&mut self) {
         let Joining { viewer, socket, .. } = &mut *self.joining;
         while let Some(transmit) = viewer.poll_transmit() {
-            // A datagram that cannot be sent is a lost one: everything a viewer sends is sent again when it matters.
+            // A datagram that cannot be sent is a lost one: everything a viewer sends is sent again when it
+            // matters.
             let _ = socket.socket.send_to(&transmit.payload, transmit.to);
         }
     }

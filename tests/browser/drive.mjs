@@ -58,12 +58,6 @@ const commands = {
   eval: (request) => pageOf(request).page.evaluate(request.js),
 
   // Until an expression is true; its value is the answer.
-  async wait(request) {
-    const options = { timeout: request.timeout_ms, polling: 20 };
-    const handle = await pageOf(request).page.waitForFunction(request.js, undefined, options);
-    return handle.jsonValue();
-  },
-
   async screenshot(request) {
     await pageOf(request).page.screenshot({ path: request.path });
   },

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::process::Process;
+use crate::wait::until;
 
 /// Time for one command; starting Chromium on a cold and busy machine is the longest of them.
 const COMMAND: Duration = Duration::from_secs(60);
@@ -80,13 +81,20 @@ impl Page {
         serde_json::from_value(value.clone()).with_context(|| format!("{js} gave {value}"))
     }
 
-    /// Waits until a JavaScript expression is true (in the way of `if`), and returns its value.
+    /// Waits until a JavaScript expression is true (in the way of `if`), and returns its value. The page is asked
+    /// again and again from outside, as its own Content Security Policy may forbid it to evaluate strings.
     ///
     /// # Errors
     /// It throws, or is not true within `deadline`.
     pub(crate) async fn wait_for(&self, js: &str, deadline: Duration) -> Result<Value> {
-        let wait = json!({"command": "wait", "js": js, "timeout_ms": deadline.as_millis()});
-        self.ask(deadline + GOODBYE, wait).await.with_context(|| format!("waited in vain for: {js}"))
+        let value = until(deadline, js, async || match self.eval::<Value>(js).await {
+            Ok(Value::Null | Value::Bool(false)) => None,
+            Ok(Value::Number(zero)) if zero.as_f64() == Some(0.0) => None,
+            Ok(Value::String(empty)) if empty.is_empty() => None,
+            Ok(value) => Some(Ok(value)),
+            Err(error) => Some(Err(error)),
+        });
+        value.await.flatten().with_context(|| format!("waited in vain for: {js}"))
     }
 
     /// Writes what the page shows to a PNG file.

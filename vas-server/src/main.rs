@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use cli::{Cli, Command};
 use std::io::Write;
+use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use vas_core::TaskScope;
 use vas_server::config::{Config, DEFAULT_TOML, Loaded};
@@ -14,8 +15,18 @@ use vas_server::{Database, logging};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> Result<()> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // In one line and without a backtrace: almost always it is a setting or a port that is taken.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
     if matches!(cli.command, Some(Command::Config)) {
         return say(DEFAULT_TOML);
     }

@@ -1,4 +1,5 @@
-//! Reads a server's SDP answer, as far as a viewer of one video section needs it (RFC 8866, RFC 8829, RFC 8839).
+//! Reads a server's SDP answer, as far as a viewer of one video section needs it (RFC 8866, RFC 8829, RFC
+//! 8839).
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -135,8 +136,8 @@ impl<'a> Sections<'a> {
     }
 }
 
-/// The payload types that the answer lists and the offer had. An answer uses the offer's numbers (RFC 3264, section 6.1),
-/// but a server with its own is understood where it says what they are.
+/// The payload types that the answer lists and the offer had. An answer uses the offer's numbers (RFC 3264,
+/// section 6.1), but a server with its own is understood where it says what they are.
 fn payloads(
     config: &ViewerConfig,
     sections: &Sections<'_>,
@@ -294,7 +295,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_change_of_an_answer_is_read_without_panic(at in 0..1000_usize, byte in any::<u8>(), cut in 0..1200_usize) {
+        fn any_change_is_read_without_panic(
+            at in 0..1000_usize,
+            byte in any::<u8>(),
+            cut in 0..1200_usize,
+        ) {
             let mut bytes = answer().into_bytes();
             let at = at % bytes.len();
             bytes[at] = byte;

@@ -70,8 +70,8 @@ pub enum SrtpOffer {
 
 /// Which received packets are decrypted, and thereby authenticated.
 ///
-/// RTP headers are in the clear (RFC 3711, section 3.1), so that packets can be counted without opening them. Repairs
-/// (RTX) and everything up to the first whole keyframe are always decrypted.
+/// RTP headers are in the clear (RFC 3711, section 3.1), so that packets can be counted without opening them.
+/// Repairs (RTX) and everything up to the first whole keyframe are always decrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decrypt {
@@ -92,8 +92,8 @@ pub enum Decrypt {
 pub struct ViewerConfig {
     /// The certificate to show.
     pub identity: Identity,
-    /// Addresses at which the viewer's socket can be reached, offered as host candidates. May be empty: a server learns
-    /// the address from the first check (RFC 8445, section 7.3.1.3).
+    /// Addresses at which the viewer's socket can be reached, offered as host candidates. May be empty: a
+    /// server learns the address from the first check (RFC 8445, section 7.3.1.3).
     pub candidates: Vec<SocketAddr>,
     /// Offers H.265 after H.264.
     pub h265: bool,
@@ -114,7 +114,8 @@ pub struct ViewerConfig {
 }
 
 impl ViewerConfig {
-    /// A viewer that counts: H.264 with NACK and RTX and playout-delay, packets decrypted by sample, nothing handed out.
+    /// A viewer that counts: H.264 with NACK and RTX and playout-delay, packets decrypted by sample, nothing
+    /// handed out.
     #[must_use]
     pub fn new(identity: Identity) -> Self {
         Self {

@@ -22,7 +22,8 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The endpoint keys its associations by address; a constant one survives a server that answers from another.
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
-/// The endpoint gives up after eight of these: long enough for a server under load, short enough to mend a loss.
+/// The endpoint gives up after eight of these: long enough for a server under load, short enough to mend a
+/// loss.
 const FLIGHT_INTERVAL: Duration = Duration::from_millis(500);
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -83,8 +84,9 @@ impl Handshake {
     }
 
     pub(super) fn read(&mut self, now: Instant, datagram: &[u8]) -> Result<Progress, BoxError> {
-        // The endpoint stops its retransmit timer on any handshake record, so that a peer that repeats its flight because
-        // ours was lost would silence us for good. Nothing in such a repeat is new: the timer does the work.
+        // The endpoint stops its retransmit timer on any handshake record, so that a peer that repeats its
+        // flight because ours was lost would silence us for good. Nothing in such a repeat is new: the timer
+        // does the work.
         if self.certificate_sent && !self.complete && self.is_repeat(datagram) {
             return Ok(Progress::None);
         }
@@ -126,8 +128,8 @@ impl Handshake {
         }
     }
 
-    /// Whether a datagram repeats what came before this side's certificate: what answers it starts with another message,
-    /// or with a change of cipher.
+    /// Whether a datagram repeats what came before this side's certificate: what answers it starts with
+    /// another message, or with a change of cipher.
     fn is_repeat(&self, datagram: &[u8]) -> bool {
         records(datagram).next().is_some_and(|record| {
             record.content_type == HANDSHAKE

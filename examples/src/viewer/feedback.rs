@@ -1,4 +1,5 @@
-//! The RTCP a viewer sends and reads: receiver reports, NACK, PLI; sender reports (RFC 3550, RFC 4585, RFC 5506).
+//! The RTCP a viewer sends and reads: receiver reports, NACK, PLI; sender reports (RFC 3550, RFC 4585, RFC
+//! 5506).
 
 use bytes::{Bytes, BytesMut};
 use rtc::rtcp::packet::{Packet, marshal};

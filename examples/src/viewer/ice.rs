@@ -1,7 +1,9 @@
-//! The controlling side of ICE towards a server with few candidates (RFC 8445), with consent checks (RFC 7675).
+//! The controlling side of ICE towards a server with few candidates (RFC 8445), with consent checks (RFC
+//! 7675).
 //!
-//! Checks go to every candidate; the first that answers is used and nominated at once, as there is nothing better to wait
-//! for on a server with host candidates. A server that is a full ICE agent checks the viewer too and gets its answers.
+//! Checks go to every candidate; the first that answers is used and nominated at once, as there is nothing
+//! better to wait for on a server with host candidates. A server that is a full ICE agent checks the viewer
+//! too and gets its answers.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -25,7 +27,8 @@ use super::error::CloseReason;
 use super::offer::Credentials;
 use super::transmit::Transmit;
 
-/// The time between the first checks of two candidates (Ta, RFC 8445, section 14.2, is 50 ms at most by default).
+/// The time between the first checks of two candidates (Ta, RFC 8445, section 14.2, is 50 ms at most by
+/// default).
 const PACING: Duration = Duration::from_millis(20);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LONGEST_RETRY: Duration = Duration::from_millis(1600);
@@ -60,7 +63,6 @@ struct Selected {
 }
 
 /// The state of one viewer's checks.
-#[derive(Debug)]
 pub(super) struct Checker {
     identity: Identity,
     /// Sent: the server's fragment, then ours. Requests from the server have it the other way round.

@@ -10,7 +10,8 @@ pub enum Codec {
     H265,
 }
 
-/// Whether a payload holds parameter sets or a part of a keyframe: packets of which a keyframe picture is made.
+/// Whether a payload holds parameter sets or a part of a keyframe: packets of which a keyframe picture is
+/// made.
 pub(super) fn belongs_to_keyframe(codec: Codec, payload: &[u8]) -> bool {
     match codec {
         Codec::H264 => h264(payload).unwrap_or(false),

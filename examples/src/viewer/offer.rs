@@ -5,8 +5,7 @@ use std::fmt::Write;
 use super::config::ViewerConfig;
 use super::keyframe::Codec;
 
-/// The session's secrets and names, made anew for each viewer.
-#[derive(Debug)]
+/// ICE credentials: one side's user name fragment and password.
 pub(super) struct Credentials {
     pub(super) ufrag: String,
     pub(super) password: String,
@@ -27,8 +26,8 @@ pub(super) const TRANSPORT_CC: &str =
 const TRANSPORT_CC_ID: u8 = 4;
 const PLAYOUT_DELAY_ID: u8 = 5;
 
-/// Constrained baseline first: what every browser offers and cameras of any profile are sent as; then main and
-/// constrained high. Each is followed by its RTX at the next payload type.
+/// Constrained baseline first: what every browser offers and cameras of any profile are sent as; then main
+/// and constrained high. Each is followed by its RTX at the next payload type.
 const FORMATS: [Format; 4] = [
     Format {
         payload_type: 102,

@@ -75,7 +75,8 @@ impl Receiver {
     ) {
         let known = RtpHeader::parse(datagram)
             .and_then(|header| Some((header, self.payloads[usize::from(header.payload_type)]?)));
-        // Another source's packets are not this stream's, and a session before this one may have had the same port.
+        // Another source's packets are not this stream's, and a session before this one may have had the same
+        // port.
         let ours = known.filter(|(header, payload)| {
             matches!(payload, Payload::Repair(_)) || self.ssrc.is_none_or(|ssrc| ssrc == header.ssrc)
         });
@@ -122,7 +123,8 @@ impl Receiver {
         config: &ViewerConfig,
         events: &mut VecDeque<Event>,
     ) {
-        // Where the answer names no source the first packet does; it has been decrypted, as all are up to the first keyframe.
+        // Where the answer names no source the first packet does; it has been decrypted, as all are up to the
+        // first keyframe.
         self.ssrc = Some(header.ssrc);
         let extended = match self.sequence.insert(header.sequence) {
             Arrival::New { extended, gap_start } => {
@@ -152,7 +154,8 @@ impl Receiver {
         self.arrived(now, codec, header, extended, false, packet.zip(payload), config, events);
     }
 
-    /// A retransmission carries the original sequence number before the original payload (RFC 4588, section 4).
+    /// A retransmission carries the original sequence number before the original payload (RFC 4588, section
+    /// 4).
     fn repair(
         &mut self,
         now: Instant,
@@ -238,8 +241,8 @@ impl Receiver {
         }
     }
 
-    /// The reception report on the stream since the last one (RFC 3550, section 6.4.1). A repair came on another source, so
-    /// that a packet it brought counts as lost here, as it does in browsers.
+    /// The reception report on the stream since the last one (RFC 3550, section 6.4.1). A repair came on
+    /// another source, so that a packet it brought counts as lost here, as it does in browsers.
     pub(super) fn report(&mut self, now: Instant) -> Option<ReceptionReport> {
         let ssrc = self.ssrc?;
         let totals = (self.sequence.expected(), self.stats.packets);

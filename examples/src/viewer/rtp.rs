@@ -96,7 +96,8 @@ impl RtpHeader {
         None
     }
 
-    /// The bytes of a decrypted packet between header and padding; `None` where the padding is longer than the packet.
+    /// The bytes of a decrypted packet between header and padding; `None` where the padding is longer than
+    /// the packet.
     #[must_use]
     pub fn payload<'a>(&self, packet: &'a [u8]) -> Option<&'a [u8]> {
         let body = packet.get(self.length..)?;
@@ -162,7 +163,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_panic(packet in proptest::collection::vec(any::<u8>(), 0..80), id in any::<u8>()) {
+        fn any_bytes_are_read_without_panic(
+            packet in proptest::collection::vec(any::<u8>(), 0..80),
+            id in any::<u8>(),
+        ) {
             if let Some(header) = RtpHeader::parse(&packet) {
                 let _ = header.extension(&packet, id);
                 let _ = header.payload(&packet);

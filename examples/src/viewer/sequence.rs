@@ -1,9 +1,11 @@
-//! Which sequence numbers of a stream have arrived: loss, duplicates, reordering and repairs (RFC 3550, appendix A.1).
+//! Which sequence numbers of a stream have arrived: loss, duplicates, reordering and repairs (RFC 3550,
+//! appendix A.1).
 
 /// How many packets behind the newest one can still be told apart; the largest burst at a join is below this.
 const WINDOW: u64 = 8192;
 const WORDS: usize = (WINDOW / 64) as usize;
-/// A larger step forward than this is a sender that started again, if the next packet confirms it (RFC 3550's MAX_DROPOUT).
+/// A larger step forward than this is a sender that started again, if the next packet confirms it (RFC 3550's
+/// MAX_DROPOUT).
 const MAX_STEP: u16 = 3000;
 /// The first extended number, so that packets just before the first one received have a number too.
 const ORIGIN: u64 = 1 << 32;
@@ -211,14 +213,18 @@ mod tests {
     proptest! {
         /// Any order, loss and doubling within the window gives the same counts as a set would.
         #[test]
-        fn agrees_with_a_set(start in any::<u16>(), steps in proptest::collection::vec((0..40_u16, any::<bool>()), 1..400)) {
+        fn agrees_with_a_set(
+            start in any::<u16>(),
+            steps in proptest::collection::vec((0..40_u16, any::<bool>()), 1..400),
+        ) {
             let mut stream = Sequence::new();
             let mut model = std::collections::BTreeSet::new();
             stream.insert(start);
             model.insert(0_u64);
             let mut newest = 0_u64;
             for (step, back) in steps {
-                let offset = if back { newest.saturating_sub(u64::from(step)) } else { newest + u64::from(step) };
+                let step = u64::from(step);
+                let offset = if back { newest.saturating_sub(step) } else { newest + step };
                 newest = newest.max(offset);
                 stream.insert(start.wrapping_add(offset as u16));
                 model.insert(offset);

@@ -24,7 +24,6 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 const MAX_NACKED: usize = 250;
 
 /// A session, with everything that an answer brings.
-#[derive(Debug)]
 pub(super) struct Session {
     checker: Checker,
     handshake: Handshake,
@@ -97,7 +96,8 @@ impl Session {
                 Ok(())
             }
             [20..=63, ..] => self.handle_dtls(now, datagram, config, out, events),
-            // RTCP's packet types lie where an RTP marker and payload types 64 to 95 would (RFC 5761, section 4).
+            // RTCP's packet types lie where an RTP marker and payload types 64 to 95 would (RFC 5761, section
+            // 4).
             [128..=191, 192..=223, ..] => {
                 self.handle_rtcp(now, datagram, events);
                 Ok(())
@@ -133,8 +133,8 @@ impl Session {
                 self.receiver.stats.connected_at = Some(now);
                 self.srtp = Some(*srtp);
                 self.handshake_deadline = None;
-                // The first report tells the server that media arrives, so it comes early (RFC 3550, section 6.2, halves
-                // the first interval).
+                // The first report tells the server that media arrives, so it comes early (RFC 3550, section
+                // 6.2, halves the first interval).
                 self.report_due = Some(now + config.report_interval / 2);
                 events.push_back(Event::Connected);
             }

@@ -1,4 +1,5 @@
-//! Viewers against a server leg in memory, under virtual time: every datagram may be dropped, and no test waits.
+//! Viewers against a server leg in memory, under virtual time: every datagram may be dropped, and no test
+//! waits.
 
 mod peer;
 mod server;

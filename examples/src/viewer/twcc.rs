@@ -1,4 +1,5 @@
-//! Feedback on transport-wide sequence numbers (draft-holmer-rmcat-transport-wide-cc-extensions-01, section 3.1).
+//! Feedback on transport-wide sequence numbers (draft-holmer-rmcat-transport-wide-cc-extensions-01, section
+//! 3.1).
 
 use std::time::{Duration, Instant};
 

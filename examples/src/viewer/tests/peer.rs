@@ -17,7 +17,8 @@ pub(super) struct Pair {
     pub(super) server: Server,
     pub(super) now: Instant,
     pub(super) events: Vec<Event>,
-    /// Whether the line is cut, and which datagram is still to be dropped: (to the server, how many pass before it).
+    /// Whether the line is cut, and which datagram is still to be dropped: (to the server, how many pass
+    /// before it).
     is_cut: bool,
     drop: Option<(bool, usize)>,
 }

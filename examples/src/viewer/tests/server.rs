@@ -1,5 +1,5 @@
-//! A server leg of one viewer: ICE-lite, DTLS server, one video source with RTX. Written for these tests, so that they
-//! depend on no server of the project.
+//! A server leg of one viewer: ICE-lite, DTLS server, one video source with RTX. Written for these tests, so
+//! that they depend on no server of the project.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;

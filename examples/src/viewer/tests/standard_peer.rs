@@ -1,4 +1,5 @@
-//! A viewer against a whole peer connection, with its own offer parser, full ICE and interceptors, in both DTLS roles.
+//! A viewer against a whole peer connection, with its own offer parser, full ICE and interceptors, in both
+//! DTLS roles.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
