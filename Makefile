@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint bench soak
+.PHONY: help run build test lint bench screenshot soak
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
@@ -12,7 +12,7 @@ TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 RUST_TESTS := --workspace --exclude vas-py --all-features
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Build the server (release) and start it with two built-in cameras
 	$(TARGET_DIR)/release/vas-server demo
@@ -26,18 +26,22 @@ test: ## Install what the tests need, lint, and run every test but the long ones
 	@$(MAKE) --no-print-directory lint
 	cargo test --locked $(RUST_TESTS)
 
-lint: ## Formatting, clippy, documentation, the Python crate alone, licences and bans
+lint: ## Formatting, clippy, documentation, licences and bans
 	@scripts/setup.sh lint
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps
-	cargo check --locked -p vas-py
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 
 bench: ## Benchmarks: the hub with 1 to 1,000 subscribers, the fan-out beside its floor
 	@scripts/setup.sh build
 	cargo bench --locked -p vas-core --bench hub
 	cargo bench --locked -p vas-sfu --bench fanout
+
+screenshot: ## Take the README's picture of the running page anew
+	@scripts/setup.sh test
+	cargo test --locked $(RUST_TESTS) --test it -- page::the_demo_plays_both_cameras
+	cp $(TARGET_DIR)/tmp/page.png docs/live.png
 
 # Only unit and integration tests: with --ignored, cargo would also run the documentation's fragments.
 soak: ## The long tests, those marked #[ignore], one after the other

@@ -34,6 +34,9 @@ struct Args {
     /// Bits per second of the synthetic picture.
     #[arg(long, default_value_t = 800_000)]
     bitrate: u32,
+    /// Makes the picture grainy, so that it takes the bits per second given.
+    #[arg(long)]
+    grain: bool,
     /// Synthetic cameras to show; the second has the path /test2, and so on.
     #[arg(long, default_value_t = 1)]
     count: u32,
@@ -67,6 +70,7 @@ impl Args {
                 fps: self.fps,
                 keyframe_interval: self.keyframe_interval,
                 bitrate: self.bitrate,
+                grain: self.grain,
                 audio: self.audio,
                 idle: self.idle,
             };

@@ -40,7 +40,7 @@ const commands = {
   version: () => browser.version(),
 
   async open({ url, width, height }) {
-    const page = await browser.newPage({ viewport: { width, height } });
+    const page = await browser.newPage({ viewport: { width, height }, colorScheme: 'dark' });
     const errors = [];
     const keep = (kind, text) => {
       if (errors.length < KEPT_ERRORS) errors.push(`${kind}: ${text}`);

@@ -20,14 +20,14 @@ fn built(path: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
-async fn load(viewers: u32, seconds: u32) -> Result<()> {
+async fn load(viewers: u32, seconds: u32, size: &str) -> Result<()> {
     let _turn = turn::alone().await;
     let data = tempfile::tempdir()?;
     let (http, rtsp) = (ports::free_tcp()?, ports::free_tcp()?);
     let page = format!("http://127.0.0.1:{http}");
     let mut server = Command::new(built("vas-server")?);
     server
-        .args(["demo", "--cameras", "1", "--size", "640x360", "--media-port", "0"])
+        .args(["demo", "--cameras", "1", "--size", size, "--media-port", "0"])
         .args(["--http-listen", &format!("127.0.0.1:{http}"), "--rtsp-port", &rtsp.to_string()])
         .arg("--data-dir")
         .arg(data.path());
@@ -56,10 +56,10 @@ async fn load(viewers: u32, seconds: u32) -> Result<()> {
 /// The short form of `two_hundred_viewers_for_30_s`.
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_viewers() -> Result<()> {
-    load(50, 10).await
+    load(50, 10, "640x360").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_viewers_for_30_s() -> Result<()> {
-    load(200, 30).await
+    load(200, 30, "1280x720").await
 }

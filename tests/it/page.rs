@@ -37,7 +37,9 @@ async fn the_demo_plays_both_cameras() -> Result<()> {
     let browser = Browser::launch().await?;
     let page = browser.open(&page_url).await?;
     page.wait_for(&format!("{} === 2", playing(50)), SOON).await?;
-    // The README's picture; kept where `make screenshot` finds it.
+    // The README's picture; `make screenshot` takes it from there.
+    page.set_viewport(1280, 490).await?;
+    page.wait_for(&format!("{} === 2", playing(60)), SOON).await?;
     let shots = Path::new(env!("CARGO_TARGET_TMPDIR"));
     page.screenshot(&shots.join("page.png")).await?;
     page.set_viewport(390, 844).await?;

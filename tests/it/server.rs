@@ -19,10 +19,10 @@ pub(crate) struct Server {
     _data: TempDir,
 }
 
-/// A device of the server and its stream.
+/// A camera of the server.
 #[derive(Clone, Debug)]
 pub(crate) struct Camera {
-    pub(crate) device: String,
+    /// Id of its stream.
     pub(crate) stream: String,
 }
 
@@ -62,7 +62,7 @@ impl Server {
         let device = device["id"].as_str().context("a device has an id")?.to_owned();
         let started = self.post(&format!("api/v1/devices/{device}/start-stream"), &json!({})).await?;
         let stream = started["v2_stream_id"].as_str().context("a stream has an id")?.to_owned();
-        Ok(Camera { device, stream })
+        Ok(Camera { stream })
     }
 
     /// Adds a camera and waits until it is live.

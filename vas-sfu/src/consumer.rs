@@ -1,5 +1,6 @@
 //! Consumers: one producer on one transport.
 
+use crate::frame::TICKS_PER_MS;
 use crate::producer::Producer;
 use crate::shard::LegCommand;
 use crate::transport::{TransportInner, WebRtcTransport};
@@ -32,6 +33,12 @@ pub(crate) struct ConsumerCounters {
     pub(crate) retransmitted: AtomicU64,
     pub(crate) key_requests: AtomicU64,
     pub(crate) replays: AtomicU64,
+    /// What the viewer last reported: 256ths of packets lost, jitter in RTP ticks, round trip in microseconds, and
+    /// its estimate of bits per second.
+    pub(crate) fraction_lost: AtomicU64,
+    pub(crate) jitter: AtomicU64,
+    pub(crate) round_trip_micros: AtomicU64,
+    pub(crate) estimate: AtomicU64,
 }
 
 /// What a consumer's handles and its shard share.
@@ -61,7 +68,7 @@ impl ConsumerShared {
 }
 
 /// Figures of a consumer; packets and octets are as of the last second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ConsumerStats {
     /// RTP packets sent, without retransmissions.
@@ -80,6 +87,14 @@ pub struct ConsumerStats {
     pub key_requests: u64,
     /// Cached groups of pictures sent again on such requests.
     pub replays: u64,
+    /// Share of packets that the viewer missed lately, 0 to 1, before repair.
+    pub loss: f64,
+    /// Jitter of arrival at the viewer, in milliseconds.
+    pub jitter_ms: f64,
+    /// Round trip to the viewer in milliseconds; 0 until it is known.
+    pub round_trip_ms: f64,
+    /// What the viewer believes it can receive, in bits per second; 0 where it does not say.
+    pub estimate_bps: u64,
 }
 
 /// One producer on its way to one viewer. Dropping the last handle ends it.
@@ -164,6 +179,10 @@ impl Consumer {
             retransmitted: read(&counters.retransmitted),
             key_requests: read(&counters.key_requests),
             replays: read(&counters.replays),
+            loss: read(&counters.fraction_lost) as f64 / 256.0,
+            jitter_ms: read(&counters.jitter) as f64 / f64::from(TICKS_PER_MS),
+            round_trip_ms: read(&counters.round_trip_micros) as f64 / 1_000.0,
+            estimate_bps: read(&counters.estimate),
         }
     }
 }

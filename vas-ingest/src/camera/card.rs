@@ -25,6 +25,11 @@ const DISC: Colour = Colour(150, 60, 190);
 const TEXT: u8 = 228;
 const FAINT_TEXT: u8 = 150;
 
+/// Different grains; a picture is predicted from the one before it alone, so a few are as good as many.
+const GRAINS: usize = 4;
+/// Greatest deviation of the grain from the bars' luma, to either side.
+const GRAIN: u32 = 12;
+
 /// Frames that the disc takes from one side to the other.
 const SWEEP: u64 = 100;
 
@@ -34,6 +39,9 @@ pub(super) struct Card {
     canvas: Canvas,
     /// The picture without what moves.
     still: Canvas,
+    /// The rows of the bars with grain on them; none without grain.
+    grains: Vec<Vec<u8>>,
+    bars: Rect,
     /// Where the clock and the counter are.
     clock: Rect,
     counter: Rect,
@@ -46,7 +54,7 @@ pub(super) struct Card {
 
 impl Card {
     /// A card of even width and height with the camera's name on it.
-    pub(super) fn new(width: usize, height: usize, name: &str) -> Self {
+    pub(super) fn new(width: usize, height: usize, name: &str, grain: bool) -> Self {
         let mut still = Canvas::new(width, height, BACKGROUND);
         let top = strip::height(width);
         // The height below the strip in parts: margin, bars, margin, name and clock, margin, band.
@@ -62,6 +70,11 @@ impl Card {
         for (n, colour) in BARS.into_iter().enumerate() {
             still.fill(Rect::new(margin + n * bar, top + margin, bar, bars_height), colour);
         }
+        let bars = Rect::new(0, top + margin, width, bars_height);
+        let rows = bars.y * width..(bars.y + bars.height) * width;
+        let count = if grain { GRAINS } else { 0 };
+        let grains = (0..count).map(|n| grainy(&still.y[rows.clone()], n as u32)).collect();
+
         let panel = Rect::new(margin, top + 2 * margin + bars_height, width - 2 * margin, panel_height);
         still.fill(panel, PANEL);
         let left = panel.x + 2 * margin;
@@ -84,7 +97,18 @@ impl Card {
             still.fill(Rect::new(width * n / 32, band.y, width / 32 + 2, band_height), grey);
         }
         let disc = Rect::new(0, band.y, 0, 0);
-        Self { canvas: still.clone(), still, clock, counter, scale, band, disc, text: String::new() }
+        Self {
+            canvas: still.clone(),
+            still,
+            grains,
+            bars,
+            clock,
+            counter,
+            scale,
+            band,
+            disc,
+            text: String::new(),
+        }
     }
 
     /// Draws the picture of frame number `frame`, captured at `captured`.
@@ -106,6 +130,12 @@ impl Card {
         let small = (self.scale / 2).max(1);
         self.canvas.text(self.text.chars(), (self.counter.x, self.counter.y), small, FAINT_TEXT);
 
+        if !self.grains.is_empty() {
+            let start = self.bars.y * self.canvas.width;
+            let grain = &self.grains[frame as usize % GRAINS];
+            self.canvas.y[start..start + grain.len()].copy_from_slice(grain);
+        }
+
         self.canvas.copy(&self.still, self.disc);
         let radius = self.band.height / 2;
         let way = (self.band.width - 2 * radius) as u64;
@@ -118,6 +148,20 @@ impl Card {
     }
 }
 
+/// The luma with noise on it, always the same for the same `seed`.
+fn grainy(luma: &[u8], seed: u32) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
+    let noisy = luma.iter().map(|&luma| {
+        // Marsaglia's xorshift: no more is asked of it than to look random.
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        let noise = (state >> 16) % (2 * GRAIN + 1);
+        (u32::from(luma) + noise).saturating_sub(GRAIN).clamp(16, 235) as u8
+    });
+    noisy.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,13 +169,15 @@ mod tests {
     #[test]
     fn a_card_drawn_again_equals_one_drawn_anew_at_any_size() {
         for (width, height) in [(320, 180), (640, 360), (1280, 720), (322, 50), (1920, 1080), (640, 42)] {
-            let mut card = Card::new(width, height, "gate 1, with a long name that does not fit");
+            let new =
+                || Card::new(width, height, "gate 1, with a long name that does not fit", height == 360);
+            let mut card = new();
             for frame in 0..250 {
                 card.draw(frame, WallTime::from_unix_micros(1_700_000_000_000_000 + frame as i64 * 40_000));
             }
             let captured = WallTime::from_unix_micros(1_700_000_000_123_000);
-            let mut new = Card::new(width, height, "gate 1, with a long name that does not fit");
-            let (again, anew) = (card.draw(251, captured), new.draw(251, captured));
+            let mut other = new();
+            let (again, anew) = (card.draw(251, captured), other.draw(251, captured));
             assert!((&again.y, &again.u, &again.v) == (&anew.y, &anew.u, &anew.v), "{width}x{height}");
             let stamp = strip::read(&again.y, width, width).unwrap();
             assert_eq!(stamp, Stamp { frame: 251, utc_millis: 1_700_000_000_123_u64 as u32 });

@@ -1,7 +1,12 @@
 //! A source that runs in a thread of its own.
+//!
+//! The thread is not one of the runtime's: a runtime that is dropped waits for those, and would wait for ever for
+//! a source whose scope nobody has cancelled.
 
 use super::pace::Pace;
+use std::io;
 use std::time::Duration;
+use tokio::sync::oneshot;
 use vas_core::{SharedClock, StreamId, TaskScope};
 
 /// A running source. Dropping the handle lets the source run on until its scope is cancelled.
@@ -12,22 +17,28 @@ pub struct SourceHandle {
 }
 
 impl SourceHandle {
-    /// Runs `work` on a blocking thread as part of `scope`.
+    /// Runs `work` on a thread as part of `scope`.
+    ///
+    /// # Errors
+    /// The system has no thread to give.
     pub(super) fn start(
         stream: StreamId,
         scope: &TaskScope,
         clock: &SharedClock,
         work: impl FnOnce(&Pace) + Send + 'static,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let scope = scope.child();
         let pace = Pace { scope: scope.clone(), clock: clock.clone() };
-        let thread = tokio::task::spawn_blocking(move || work(&pace));
+        let (running, ended) = oneshot::channel::<()>();
+        std::thread::Builder::new().name("camera-source".to_owned()).spawn(move || {
+            // Dropped when the work ends, also by a panic.
+            let _running = running;
+            work(&pace);
+        })?;
         drop(scope.spawn("camera-source", async move {
-            if let Err(error) = thread.await {
-                tracing::error!(%error, "a camera source ended by a fault of its own");
-            }
+            let _ = ended.await;
         }));
-        Self { stream, scope }
+        Ok(Self { stream, scope })
     }
 
     /// The stream that it publishes.

@@ -39,8 +39,12 @@ pub struct SyntheticConfig {
     pub fps: u32,
     /// Frames from one key picture to the next, exactly. Default 50.
     pub keyframe_interval: u32,
-    /// Bits per second that the encoder aims at. Default 800,000.
+    /// Bits per second that the encoder aims at. The card alone needs far less than a camera's picture; with
+    /// [`Self::grain`] the rate is reached. Default 800,000.
     pub bitrate: u32,
+    /// Whether the colour bars are grainy as pictures of real cameras are, which costs bits and time to encode.
+    /// Default: no.
+    pub grain: bool,
     /// Whether there is sound: G.711 mu-law with a beep each second. Default: no.
     pub audio: bool,
     /// Whether, while nobody subscribes, only key pictures are made: a fraction of the work, and the first group
@@ -57,6 +61,7 @@ impl Default for SyntheticConfig {
             fps: 25,
             keyframe_interval: 50,
             bitrate: 800_000,
+            grain: false,
             audio: false,
             idle: false,
         }
@@ -79,6 +84,9 @@ pub enum SyntheticError {
     /// Another source has the stream.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// The system has no thread to give.
+    #[error("can't start a thread for the camera: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
 impl HasKind for SyntheticError {
@@ -87,6 +95,7 @@ impl HasKind for SyntheticError {
             Self::Setting(_) => ErrorKind::InvalidInput,
             Self::Encoder(_) | Self::Format(_) => ErrorKind::Internal,
             Self::Publish(error) => error.kind(),
+            Self::Thread(_) => ErrorKind::Exhausted,
         }
     }
 }
@@ -144,7 +153,7 @@ pub fn synthetic(
     let writer = hub.publish(stream, desc)?;
     let mut camera = Camera { config, painter, writer, formats, tone: Tone::new() };
     camera.push_picture(0, wall, true, &first);
-    Ok(SourceHandle::start(stream, scope, clock, move |pace| camera.run(start, pace)))
+    Ok(SourceHandle::start(stream, scope, clock, move |pace| camera.run(start, pace))?)
 }
 
 /// Draws and encodes.
@@ -171,9 +180,9 @@ impl Painter {
             .adaptive_quantization(false)
             .num_threads(1)
             .vui(VuiConfig::bt601());
-        let encoder =
-            Encoder::with_api_config(OpenH264API::from_source(), settings).map_err(encoder_error)?;
-        let card = Card::new(config.width as usize, config.height as usize, &config.name);
+        let encoder = Encoder::with_api_config(OpenH264API::from_source(), settings)
+            .map_err(|error| encoder_error(&error))?;
+        let card = Card::new(config.width as usize, config.height as usize, &config.name, config.grain);
         Ok(Self { card, encoder, encoded: Vec::new() })
     }
 
@@ -185,7 +194,7 @@ impl Painter {
         if key {
             self.encoder.force_intra_frame();
         }
-        let stream = self.encoder.encode(&source).map_err(encoder_error)?;
+        let stream = self.encoder.encode(&source).map_err(|error| encoder_error(&error))?;
         let mut encoded = std::mem::take(&mut self.encoded);
         encoded.clear();
         stream.write_vec(&mut encoded);
@@ -193,7 +202,7 @@ impl Painter {
     }
 }
 
-fn encoder_error(error: openh264::Error) -> SyntheticError {
+fn encoder_error(error: &openh264::Error) -> SyntheticError {
     SyntheticError::Encoder(error.to_string())
 }
 

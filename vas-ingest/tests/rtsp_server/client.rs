@@ -169,10 +169,7 @@ impl Client {
 
     /// Reads more; `false`: the connection was closed.
     async fn read(&mut self) -> bool {
-        let mut buffer = [0; 16 << 10];
-        let read = timeout(DEADLINE, self.stream.read(&mut buffer)).await.expect("the server is silent");
-        let count = read.unwrap_or(0);
-        self.input.extend_from_slice(&buffer[..count]);
-        count > 0
+        let read = timeout(DEADLINE, self.stream.read_buf(&mut self.input)).await;
+        read.expect("the server is silent").unwrap_or(0) > 0
     }
 }

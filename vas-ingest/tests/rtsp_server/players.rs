@@ -20,7 +20,7 @@ async fn ffmpeg_plays_over_both_transports() {
         let entries = "stream=codec_name,profile,width,height,sample_rate";
         let arguments =
             ["-v", "error", "-rtsp_transport", transport, "-show_entries", entries, "-of", "csv=p=0", &url];
-        let streams = clean(run("ffprobe", &arguments).await);
+        let streams = clean(&run("ffprobe", &arguments).await);
         assert_eq!(
             streams.trim(),
             "h264,Constrained Baseline,320,180\npcm_mulaw,unknown,8000",
@@ -40,7 +40,7 @@ async fn gstreamer_and_ffmpeg_play_at_once() {
         async move {
             let video = ["!", "rtph264depay", "!", "avdec_h264", "!", "fakesink", "num-buffers=40"];
             let arguments = [&["-q", "rtspsrc", &location, protocol][..], &video[..]].concat();
-            clean(run("gst-launch-1.0", &arguments).await);
+            clean(&run("gst-launch-1.0", &arguments).await);
         }
     };
     tokio::join!(
@@ -59,7 +59,7 @@ async fn the_right_password_plays_and_another_does_not() {
     let location = format!("location={url}");
     let gst =
         ["-q", "rtspsrc", &location, "user-id=operator", "user-pw=s3cret", "protocols=tcp", "!", "fakesink"];
-    clean(run("gst-launch-1.0", &[&gst[..], &["num-buffers=30"]].concat()).await);
+    clean(&run("gst-launch-1.0", &[&gst[..], &["num-buffers=30"]].concat()).await);
     for wrong in [with_credentials(&url, "guess"), url] {
         let output = run("ffprobe", &["-v", "error", "-rtsp_transport", "tcp", &wrong]).await;
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -98,8 +98,12 @@ async fn key_pictures_come_exactly_at_their_interval() {
     let input =
         ["-v", "error", "-rtsp_transport", "tcp", "-read_intervals", "%+#110", "-select_streams", "v"];
     let show = ["-show_entries", "packet=flags", "-of", "csv=p=0", &url];
-    let flags = clean(run("ffprobe", &[&input[..], &show].concat()).await);
-    let keys: Vec<_> =
-        flags.lines().enumerate().filter(|(_, flags)| flags.starts_with('K')).map(|(n, _)| n).collect();
+    let flags = clean(&run("ffprobe", &[&input[..], &show].concat()).await);
+    let keys: Vec<_> = flags
+        .split_whitespace()
+        .enumerate()
+        .filter(|(_, flags)| flags.starts_with('K'))
+        .map(|(n, _)| n)
+        .collect();
     assert_eq!(keys, [0, 25, 50, 75, 100]);
 }

@@ -18,7 +18,7 @@ async fn make(folder: &TempDir, name: &str, parts: &[&[&str]]) -> PathBuf {
     let path = folder.path().join(name);
     let text = path.to_str().unwrap().to_owned();
     let arguments = [&["-nostdin", "-v", "error"][..], &parts.concat(), &["-t", "2", &text]].concat();
-    clean(run("ffmpeg", &arguments).await);
+    clean(&run("ffmpeg", &arguments).await);
     path
 }
 
@@ -38,7 +38,7 @@ async fn a_file_with_reordered_pictures_and_sound_plays_over_its_end() {
     tokio::join!(decode(&url, "tcp", "80"), decode(&url, "udp", "80"));
     let show = ["-show_entries", "stream=codec_name,has_b_frames,sample_rate", "-of", "csv=p=0", &url];
     let streams =
-        clean(run("ffprobe", &[&["-v", "error", "-rtsp_transport", "tcp"][..], &show].concat()).await);
+        clean(&run("ffprobe", &[&["-v", "error", "-rtsp_transport", "tcp"][..], &show].concat()).await);
     assert_eq!(streams.trim(), "h264,2\naac,48000");
 }
 
@@ -49,23 +49,24 @@ async fn times_go_on_from_pass_to_pass() {
     let (hub, scope, stream) = (StreamHub::default(), TaskScope::new(), StreamId::random());
     let _source = replay(&hub, stream, &file, &scope, &SystemClock::shared()).unwrap();
     let mut subscription = hub.subscribe(stream, StartAt::LastKey).unwrap();
-    let (mut shown, mut decoded, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-    while shown.len() < 75 {
+    let (mut decoded, mut keys) = (Vec::new(), Vec::new());
+    while decoded.len() < 75 {
         let unit = subscription.next().await.unwrap();
         if unit.is_video() {
             if unit.is_key() {
-                keys.push(shown.len());
+                keys.push(decoded.len());
             }
             assert!(unit.dts.ticks() <= unit.pts.ticks());
             assert_ne!(unit.kind, UnitKind::Audio);
-            shown.push(unit.pts.ticks());
             decoded.push(unit.dts.ticks());
         }
     }
     assert_eq!(keys, [0, 25, 50]);
-    assert!(decoded.windows(2).all(|pair| pair[1] - pair[0] == 3_600), "{decoded:?}");
-    shown.sort_unstable();
-    assert!(shown.windows(2).take(70).all(|pair| pair[1] - pair[0] == 3_600), "{shown:?}");
+    // The sound is a little longer than the pictures: the next pass waits for it.
+    for (n, pair) in decoded.windows(2).enumerate() {
+        let step = pair[1] - pair[0];
+        assert!(step == 3_600 || (n == 49 && (3_600..7_200).contains(&step)), "{n}: {decoded:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,7 +90,7 @@ async fn files_that_cannot_be_replayed_say_why() {
     };
     assert!(matches!(refused(&cut), ReplayError::Malformed(_)));
     assert!(matches!(refused(&text), ReplayError::Malformed(_)));
-    assert!(matches!(refused(&sound), ReplayError::NoVideo(found) if found == "AAC"));
+    assert!(matches!(refused(&sound), ReplayError::NoVideo(found) if found.eq_ignore_ascii_case("aac")));
     assert!(matches!(refused(&pieces), ReplayError::Fragmented));
 
     // Damage anywhere in the tables is refused or read, and never more than that.

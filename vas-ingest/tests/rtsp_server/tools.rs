@@ -20,7 +20,7 @@ pub(crate) async fn run(program: &str, arguments: &[&str]) -> Output {
 }
 
 /// The program's output, when it succeeded and had nothing to complain about.
-pub(crate) fn clean(output: Output) -> String {
+pub(crate) fn clean(output: &Output) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && errors.trim().is_empty(), "{}: {errors}", output.status);
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -30,7 +30,7 @@ pub(crate) fn clean(output: Output) -> String {
 pub(crate) async fn decode(url: &str, transport: &str, frames: &str) {
     let input = ["-nostdin", "-v", "error", "-rtsp_transport", transport, "-i", url];
     let arguments = [&input[..], &["-frames:v", frames, "-f", "null", "-"]].concat();
-    clean(run("ffmpeg", &arguments).await);
+    clean(&run("ffmpeg", &arguments).await);
 }
 
 /// Waits until `condition` holds.

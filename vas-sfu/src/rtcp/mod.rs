@@ -1,8 +1,7 @@
 //! RTCP: feedback from viewers read in place, reports to them written; no allocation either way.
 //!
 //! Standards: RFC 3550 section 6 (reports, SDES, BYE), RFC 4585 section 6 (NACK, PLI), RFC 5104 section 4.3.1 (FIR),
-//! draft-alvestrand-rmcat-remb-03 (REMB), draft-holmer-rmcat-transport-wide-cc-extensions-01 (transport-wide
-//! congestion control).
+//! draft-alvestrand-rmcat-remb-03 (REMB).
 
 mod read;
 mod write;
@@ -26,23 +25,8 @@ mod packet_type {
 /// The protocol version in the first two bits of every packet.
 const VERSION: u8 = 2;
 
-/// What a sender says of its stream (RFC 3550, section 6.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SenderInfo {
-    /// The stream.
-    pub(crate) ssrc: u32,
-    /// UTC as an NTP timestamp: seconds since 1900 with a fraction of 32 bits.
-    pub(crate) ntp: u64,
-    /// The same moment in the stream's RTP clock, with the offset that its packets have.
-    pub(crate) rtp: u32,
-    /// Packets sent, modulo 2^32.
-    pub(crate) packets: u32,
-    /// Payload bytes sent, modulo 2^32.
-    pub(crate) octets: u32,
-}
-
 /// What a receiver says of one stream (RFC 3550, section 6.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ReportBlock {
     /// The stream.
     pub(crate) ssrc: u32,

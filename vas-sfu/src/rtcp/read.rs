@@ -1,11 +1,10 @@
 //! Reading compound and reduced-size RTCP (RFC 3550, section 6.1; RFC 5506).
 
-use super::{ReportBlock, SenderInfo, VERSION, packet_type};
+use super::{ReportBlock, VERSION, packet_type};
 
 /// Feedback message types of transport feedback (RFC 4585, section 6.2).
 mod transport_format {
     pub(super) const NACK: u8 = 1;
-    pub(super) const CONGESTION: u8 = 15;
 }
 
 /// Feedback message types of payload feedback (RFC 4585, section 6.3; RFC 5104, section 4.3).
@@ -21,15 +20,8 @@ const HEADER: usize = 4;
 /// One RTCP packet, read in place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Rtcp<'a> {
-    /// A sender's report and what it says of the streams that it receives.
-    SenderReport {
-        /// Of its own stream.
-        info: SenderInfo,
-        /// Of streams it receives.
-        reports: Reports<'a>,
-    },
-    /// A receiver's report.
-    ReceiverReport {
+    /// A receiver's report, or a sender's, whose own stream nobody here receives.
+    Report {
         /// Of streams it receives.
         reports: Reports<'a>,
     },
@@ -57,22 +49,8 @@ pub(crate) enum Rtcp<'a> {
         /// The streams.
         ssrcs: Ssrcs<'a>,
     },
-    /// Arrival times of packets by transport-wide sequence number.
-    Congestion {
-        /// The message after the two SSRCs: base sequence number, status count, reference time, feedback count,
-        /// chunks and deltas (section 3.1 of the draft).
-        message: &'a [u8],
-    },
-    /// Streams have ended.
-    Bye {
-        /// The streams.
-        ssrcs: Ssrcs<'a>,
-    },
     /// A packet of no use here.
-    Other {
-        /// Its packet type.
-        packet_type: u8,
-    },
+    Other,
 }
 
 /// The packets of a datagram. A packet that is malformed or goes past the end ends the iteration: where one length
@@ -125,23 +103,18 @@ impl<'a> Packets<'a> {
 fn read_body(packet_type: u8, count: u8, body: &[u8]) -> Option<Rtcp<'_>> {
     match packet_type {
         packet_type::SENDER_REPORT => {
-            let (words, rest) = split_words::<6>(body)?;
-            let [ssrc, ntp_high, ntp_low, rtp, packets, octets] = words;
-            let ntp = (u64::from(ntp_high) << 32) | u64::from(ntp_low);
-            let info = SenderInfo { ssrc, ntp, rtp, packets, octets };
-            Some(Rtcp::SenderReport { info, reports: Reports::new(rest, count)? })
+            let (_, rest) = split_words::<6>(body)?;
+            Some(Rtcp::Report { reports: Reports::new(rest, count)? })
         }
         packet_type::RECEIVER_REPORT => {
             let (_, rest) = split_words::<1>(body)?;
-            Some(Rtcp::ReceiverReport { reports: Reports::new(rest, count)? })
+            Some(Rtcp::Report { reports: Reports::new(rest, count)? })
         }
-        packet_type::BYE => Some(Rtcp::Bye { ssrcs: Ssrcs::new(body, count)? }),
         packet_type::TRANSPORT_FEEDBACK => {
             let ([_, media_ssrc], message) = split_words::<2>(body)?;
             Some(match count {
                 transport_format::NACK => Rtcp::Nack { media_ssrc, lost: Lost::new(message) },
-                transport_format::CONGESTION => Rtcp::Congestion { message },
-                _ => Rtcp::Other { packet_type },
+                _ => Rtcp::Other,
             })
         }
         packet_type::PAYLOAD_FEEDBACK => {
@@ -152,20 +125,20 @@ fn read_body(packet_type: u8, count: u8, body: &[u8]) -> Option<Rtcp<'_>> {
                     Rtcp::FullIntraRequest { requests: IntraRequests { entries: message.as_chunks().0 } }
                 }
                 payload_format::APPLICATION => read_remb(message)?,
-                _ => Rtcp::Other { packet_type },
+                _ => Rtcp::Other,
             })
         }
-        _ => Some(Rtcp::Other { packet_type }),
+        _ => Some(Rtcp::Other),
     }
 }
 
 /// Reads an application layer feedback message, which REMB is one of.
 fn read_remb(message: &[u8]) -> Option<Rtcp<'_>> {
     let Some((identifier, rest)) = message.split_first_chunk::<4>() else {
-        return Some(Rtcp::Other { packet_type: packet_type::PAYLOAD_FEEDBACK });
+        return Some(Rtcp::Other);
     };
     if identifier != b"REMB" {
-        return Some(Rtcp::Other { packet_type: packet_type::PAYLOAD_FEEDBACK });
+        return Some(Rtcp::Other);
     }
     // Eight bits of count, six of exponent, eighteen of mantissa.
     let ([fields], rest) = split_words::<1>(rest)?;

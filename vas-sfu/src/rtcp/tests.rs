@@ -51,7 +51,7 @@ fn reads_a_receiver_report() {
         ..Default::default()
     };
     let data = bytes(&[Box::new(report)]);
-    let Rtcp::ReceiverReport { reports } = only(&data) else { panic!("a receiver report") };
+    let Rtcp::Report { reports } = only(&data) else { panic!("a receiver report") };
     let blocks: Vec<_> = reports.collect();
     let expected = ReportBlock {
         ssrc: 7,
@@ -85,18 +85,16 @@ fn reads_a_compound_packet_to_its_end() {
     ]);
     let all: Vec<_> = packets(&data).collect();
     let [
-        Rtcp::SenderReport { info, reports },
-        Rtcp::Other { packet_type: 202 },
+        Rtcp::Report { reports },
+        Rtcp::Other,
         Rtcp::PictureLoss { media_ssrc: 7 },
-        Rtcp::Other { packet_type: 205 | 206 },
-        Rtcp::Bye { ssrcs },
+        Rtcp::Other,
+        Rtcp::Other,
     ] = &all[..]
     else {
         panic!("{all:?}")
     };
-    let expected = SenderInfo { ssrc: 1, ntp: 0x0102_0304_0506_0708, rtp: 9, packets: 10, octets: 11 };
-    assert_eq!((*info, reports.clone().count()), (expected, 1));
-    assert_eq!(ssrcs.clone().collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(reports.clone().count(), 1);
 }
 
 #[test]
@@ -125,23 +123,16 @@ fn reads_remb_whatever_its_exponent() {
     data.extend_from_slice(b"REMB\x00\xff\xff\xff");
     assert!(matches!(only(&data), Rtcp::Bandwidth { bitrate: u64::MAX, .. }));
     data[12] = b'r';
-    assert_eq!(only(&data), Rtcp::Other { packet_type: 206 });
-}
-
-#[test]
-fn reads_transport_wide_feedback_raw() {
-    let data = [0x8f, 205, 0, 4, 0, 0, 0, 1, 0, 0, 0, 7, 0, 1, 0, 2, 0, 0, 3, 4];
-    assert_eq!(only(&data), Rtcp::Congestion { message: &[0, 1, 0, 2, 0, 0, 3, 4] });
+    assert_eq!(only(&data), Rtcp::Other);
 }
 
 #[test]
 fn padding_is_taken_off() {
-    let padded = [0xa1, 203, 0, 2, 0, 0, 0, 9, 0, 0, 0, 4];
-    let Rtcp::Bye { ssrcs } = only(&padded) else { panic!("a BYE") };
-    assert_eq!(ssrcs.collect::<Vec<_>>(), [9]);
-    for count in [0, 5, 9, 255] {
+    let padded = [0xa1, 206, 0, 3, 0, 0, 0, 9, 0, 0, 0, 7, 0, 0, 0, 4];
+    assert_eq!(only(&padded), Rtcp::PictureLoss { media_ssrc: 7 });
+    for count in [0, 5, 13, 255] {
         let mut wrong = padded;
-        wrong[11] = count;
+        wrong[15] = count;
         assert!(packets(&wrong).next().is_none(), "{count}");
     }
 }
@@ -154,7 +145,6 @@ fn a_malformed_packet_ends_the_iteration() {
     assert_eq!(after(&[0x41, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 7]), 1, "version 1");
     assert_eq!(after(&[0x81, 206, 0, 1, 0, 0, 0, 1]), 1, "no media SSRC");
     assert_eq!(after(&[0x82, 201, 0, 7]), 1, "two report blocks in 24 bytes");
-    assert_eq!(after(&[0x81, 203, 0, 0]), 1, "a BYE without its SSRC");
     assert_eq!(after(&[0x81, 206, 0xff, 0xff]), 1, "longer than the datagram");
     for length in 0..pli.len() {
         assert_eq!(packets(&pli[..length]).count(), 0);
@@ -163,44 +153,41 @@ fn a_malformed_packet_ends_the_iteration() {
 
 #[test]
 fn the_library_reads_our_reports() {
-    let info =
-        SenderInfo { ssrc: 0x0102_0304, ntp: 0x1112_1314_1516_1718, rtp: 5, packets: 6, octets: u32::MAX };
+    const SSRC: u32 = 0x0102_0304;
+    const NTP: u64 = 0x1112_1314_1516_1718;
     for length in [0, 1, 2, 3, 4, 5, 36, 255, 300] {
         let cname = "c".repeat(length);
         let mut data = Vec::new();
-        write_sender_report(&mut data, info.ssrc, info.ntp, info.rtp, info.packets, info.octets, &cname);
-        write_bye(&mut data, info.ssrc);
+        write_sender_report(&mut data, SSRC, NTP, 5, 6, u32::MAX, &cname);
+        write_bye(&mut data, SSRC);
         assert!(data.len().is_multiple_of(4));
         let read = unmarshal(&mut Bytes::from(data.clone())).unwrap();
         assert_eq!(read.len(), 3);
         let sender = read[0].as_any().downcast_ref::<SenderReport>().unwrap();
         assert_eq!(
             (sender.ssrc, sender.ntp_time, sender.rtp_time, sender.packet_count, sender.octet_count),
-            (info.ssrc, info.ntp, info.rtp, info.packets, info.octets)
+            (SSRC, NTP, 5, 6, u32::MAX)
         );
         let description = read[1].as_any().downcast_ref::<SourceDescription>().unwrap();
         let chunk = &description.chunks[0];
-        assert_eq!((chunk.source, chunk.items[0].sdes_type), (info.ssrc, SdesType::SdesCname));
+        assert_eq!((chunk.source, chunk.items[0].sdes_type), (SSRC, SdesType::SdesCname));
         assert_eq!(chunk.items[0].text, cname[..length.min(255)]);
         let bye = read[2].as_any().downcast_ref::<Goodbye>().unwrap();
-        assert_eq!(bye.sources, [info.ssrc]);
+        assert_eq!(bye.sources, [SSRC]);
         // And so do we.
         assert_eq!(packets(&data).count(), 3);
-        assert!(matches!(packets(&data).next(), Some(Rtcp::SenderReport { info: read, .. }) if read == info));
+        assert!(matches!(packets(&data).next(), Some(Rtcp::Report { .. })));
     }
 }
 
 /// Reads everything that a packet holds.
 fn exhaust(packet: Rtcp<'_>) -> usize {
-    let reports = Reports::count;
-    let ssrcs = Ssrcs::count;
     match packet {
-        Rtcp::SenderReport { reports: all, .. } | Rtcp::ReceiverReport { reports: all } => reports(all),
+        Rtcp::Report { reports } => Reports::count(reports),
         Rtcp::Nack { lost, .. } => Lost::count(lost),
         Rtcp::FullIntraRequest { requests } => IntraRequests::count(requests),
-        Rtcp::Bandwidth { ssrcs: all, .. } | Rtcp::Bye { ssrcs: all } => ssrcs(all),
-        Rtcp::Congestion { message } => message.len(),
-        Rtcp::PictureLoss { .. } | Rtcp::Other { .. } => 0,
+        Rtcp::Bandwidth { ssrcs, .. } => Ssrcs::count(ssrcs),
+        Rtcp::PictureLoss { .. } | Rtcp::Other => 0,
     }
 }
 

@@ -65,7 +65,8 @@ pub(crate) fn choose_video(section: &OfferedMedia, format: &VideoFormat) -> Opti
             .filter(|codec| codec.fmtp.is_empty() || codec.parameter("packetization-mode") == Some("1"))
             .min_by_key(|codec| h264_distance(codec, format)),
         VideoCodec::H265 => offered.min_by_key(|codec| h265_profile(codec) != Some(h265_profile_of(format))),
-        _ => offered.into_iter().next(),
+        // Nothing packetises these.
+        _ => None,
     }?;
     Some(ChosenCodec {
         payload_type: codec.payload_type,

@@ -153,7 +153,7 @@ impl Shard {
         let now = clock.now();
         sockets.receive(RECEIVE_BATCHES, |wire, received| {
             let Received { path, data } = received;
-            Incoming { table, routes, identity, wire, scratch, now }.datagram(path, data);
+            Incoming { table, routes, identity, wire, scratch, now, clock }.datagram(path, data);
         })
     }
 
@@ -165,7 +165,7 @@ impl Shard {
             let mut wire = sockets.sender();
             match command {
                 Command::Datagram { path, data } => {
-                    Incoming { table, routes, identity, wire: &mut wire, scratch, now }
+                    Incoming { table, routes, identity, wire: &mut wire, scratch, now, clock }
                         .datagram(&path, &data);
                 }
                 Command::Leg(id, command) => {
@@ -256,6 +256,7 @@ struct Incoming<'a, 'w> {
     wire: &'a mut SendOnly<'w>,
     scratch: &'a mut Vec<u8>,
     now: Instant,
+    clock: &'a SharedClock,
 }
 
 impl Incoming<'_, '_> {
@@ -321,6 +322,7 @@ impl Incoming<'_, '_> {
         let Some((leg, feeds)) = self.table.leg_and_feeds(slot) else { return };
         let (Some(srtp), Some(own_path)) = (&mut leg.srtp, &leg.path) else { return };
         let Ok(opened) = srtp.open_rtcp(data) else { return };
+        let wall = self.clock.wall();
         let mut outlet = Outlet { srtp, wire: self.wire, path: own_path, scratch: self.scratch };
         let consumers = &mut leg.consumers;
         let mut each = |ssrc: u32, act: &mut dyn FnMut(&mut leg::Attached)| {
@@ -330,9 +332,14 @@ impl Incoming<'_, '_> {
         };
         for packet in rtcp::packets(&opened) {
             match packet {
-                Rtcp::ReceiverReport { reports } => {
+                Rtcp::Report { reports } => {
                     for block in reports {
-                        each(block.ssrc, &mut |attached| attached.sender.report_seen());
+                        each(block.ssrc, &mut |attached| attached.sender.report(&block, wall));
+                    }
+                }
+                Rtcp::Bandwidth { bitrate, ssrcs } => {
+                    for ssrc in ssrcs {
+                        each(ssrc, &mut |attached| attached.sender.bandwidth(bitrate));
                     }
                 }
                 Rtcp::Nack { media_ssrc, lost } => each(media_ssrc, &mut |attached| {
@@ -349,7 +356,7 @@ impl Incoming<'_, '_> {
                         each(entry.ssrc, &mut |attached| attached.sender.request_key());
                     }
                 }
-                _ => {}
+                Rtcp::Other => {}
             }
         }
         self.table.list_if_busy(slot);

@@ -8,7 +8,7 @@ use crate::consumer::ConsumerShared;
 use crate::frame::{Frame, TICKS_PER_MS};
 use crate::packetize::MAX_PAYLOAD;
 use crate::producer::ProducerShared;
-use crate::rtcp;
+use crate::rtcp::{self, ReportBlock};
 use crate::srtp::{MAX_OVERHEAD, Srtp};
 use rand::Rng;
 use std::collections::VecDeque;
@@ -364,9 +364,25 @@ impl Sender {
         self.wants_replay = true;
     }
 
-    /// A report about this stream has come.
-    pub(crate) const fn report_seen(&mut self) {
+    /// The viewer's report about this stream, come at `now`.
+    pub(crate) fn report(&mut self, block: &ReportBlock, now: WallTime) {
         self.seen_report = true;
+        let counters = &self.setup.shared.counters;
+        counters.fraction_lost.store(u64::from(block.fraction_lost), Ordering::Relaxed);
+        counters.jitter.store(u64::from(block.jitter), Ordering::Relaxed);
+        if block.last_sender_report != 0 {
+            // In units of 1/65,536 s (RFC 3550, section 6.4.1); a clock that stepped meanwhile gives nonsense.
+            let middle = (now.to_ntp() >> 16) as u32;
+            let round_trip = middle.wrapping_sub(block.last_sender_report).wrapping_sub(block.delay);
+            if round_trip < 10 << 16 {
+                counters.round_trip_micros.store(u64::from(round_trip) * 1_000_000 >> 16, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// The viewer's estimate of what it can receive.
+    pub(crate) fn bandwidth(&self, bits_per_second: u64) {
+        self.setup.shared.counters.estimate.store(bits_per_second, Ordering::Relaxed);
     }
 
     /// Whether a report or request about `ssrc` is about this sender.

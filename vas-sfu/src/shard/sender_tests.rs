@@ -252,7 +252,7 @@ fn a_lost_picture_is_answered_by_the_group_between_the_last_and_the_next_time() 
 #[test]
 fn replays_are_throttled() {
     let mut viewer = Viewer::new(None);
-    viewer.act(|sender, _, _, _| sender.report_seen());
+    viewer.act(|sender, _, _, _| sender.report(&ReportBlock::default(), WallTime::default()));
     for n in 0..4 {
         viewer.live(&frame(n, n == 0, 1, 300));
     }

@@ -47,6 +47,9 @@ pub enum ReplayError {
     /// Another source has the stream.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// The system has no thread to give.
+    #[error("can't start a thread for the file: {0}")]
+    Thread(#[source] io::Error),
 }
 
 impl HasKind for ReplayError {
@@ -55,6 +58,7 @@ impl HasKind for ReplayError {
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorKind::NotFound,
             Self::Read { .. } => ErrorKind::Unavailable,
             Self::Publish(error) => error.kind(),
+            Self::Thread(_) => ErrorKind::Exhausted,
             _ => ErrorKind::InvalidInput,
         }
     }

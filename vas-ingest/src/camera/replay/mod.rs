@@ -29,11 +29,12 @@ pub fn replay(
     let writer = hub.publish(stream, movie.desc())?;
     let start = clock.now();
     let name = path.display().to_string();
-    Ok(SourceHandle::start(stream, scope, clock, move |pace| {
+    SourceHandle::start(stream, scope, clock, move |pace| {
         if let Err(error) = (Replay { movie, writer }).run(start, pace) {
             tracing::error!(file = name, %error, "a replayed file stopped");
         }
-    }))
+    })
+    .map_err(ReplayError::Thread)
 }
 
 struct Replay {
