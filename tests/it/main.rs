@@ -2,6 +2,8 @@
 //!
 //! The first group of modules is the harness (each with tests of its own), the second the rules of the tree.
 
+#![expect(clippy::print_stdout, reason = "figures that are measured are printed")]
+
 mod chromium;
 mod gst_camera;
 mod live;
@@ -12,6 +14,7 @@ mod ports;
 mod process;
 mod recovery;
 mod server;
+mod sfu;
 mod tidy;
 mod turn;
 mod wait;

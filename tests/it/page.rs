@@ -2,14 +2,13 @@
 
 use crate::chromium::Browser;
 use crate::live::{synthetic, test_camera};
-use crate::server::Server;
+use crate::server::{Server, config_in};
 use crate::turn;
 use anyhow::{Result, ensure};
 use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 use vas_server::app::App;
-use vas_server::config::Config;
 use vas_server::demo::{Demo, DemoConfig};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -25,10 +24,7 @@ fn playing(frames: u32) -> String {
 async fn the_demo_plays_both_cameras() -> Result<()> {
     let _turn = turn::shared().await;
     let data = tempfile::tempdir()?;
-    let mut config = Config::default();
-    config.data_dir = data.path().to_owned();
-    config.http.listen = "127.0.0.1:0".parse()?;
-    config.media.port = 0;
+    let config = config_in(data.path())?;
     let demo = Demo::start(&config, &DemoConfig { rtsp_port: 0, ..DemoConfig::default() }).await?;
     let app: &App = demo.app();
     let page_url = app.addresses().page();

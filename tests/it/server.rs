@@ -3,6 +3,7 @@
 use crate::wait::until;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 use vas_server::app::App;
@@ -19,6 +20,14 @@ pub(crate) struct Server {
     _data: TempDir,
 }
 
+/// A configuration on free ports, with its files in `folder`.
+pub(crate) fn config_in(folder: &Path) -> Result<Config> {
+    let mut config = Config { data_dir: folder.to_owned(), ..Config::default() };
+    config.http.listen = "127.0.0.1:0".parse()?;
+    config.media.port = 0;
+    Ok(config)
+}
+
 /// A camera of the server.
 #[derive(Clone, Debug)]
 pub(crate) struct Camera {
@@ -33,10 +42,7 @@ impl Server {
     /// It does not start.
     pub(crate) async fn start() -> Result<Self> {
         let data = TempDir::new()?;
-        let mut config = Config::default();
-        config.data_dir = data.path().to_owned();
-        config.http.listen = "127.0.0.1:0".parse()?;
-        config.media.port = 0;
+        let mut config = config_in(data.path())?;
         config.ingest.backoff_max_seconds = 1;
         config.ingest.media_timeout_seconds = 3;
         let app = App::start(&config).await?;

@@ -26,6 +26,9 @@ const AUDIO: TrackId = TrackId(1);
 /// A camera this far behind its schedule leaves out frames instead of making up for them.
 const MAX_BEHIND: Duration = Duration::from_secs(1);
 
+/// Times that the encoder may skip one picture.
+const MAX_SKIPS: usize = 250;
+
 /// What a synthetic camera shows.
 #[derive(Clone, Debug)]
 pub struct SyntheticConfig {
@@ -162,6 +165,7 @@ struct Painter {
     encoder: Encoder,
     /// The picture encoded last, as an Annex B byte stream.
     encoded: Vec<u8>,
+    bitrate: u32,
 }
 
 impl Painter {
@@ -171,10 +175,10 @@ impl Painter {
             .profile(Profile::Baseline)
             .usage_type(UsageType::CameraVideoRealTime)
             .complexity(Complexity::Low)
-            .rate_control_mode(RateControlMode::Bufferbased)
+            .rate_control_mode(RateControlMode::Bitrate)
             .bitrate(BitRate::from_bps(config.bitrate))
             .max_frame_rate(FrameRate::from_hz(config.fps as f32))
-            .skip_frames(false)
+            .skip_frames(true)
             .scene_change_detect(false)
             .background_detection(false)
             .adaptive_quantization(false)
@@ -183,7 +187,7 @@ impl Painter {
         let encoder = Encoder::with_api_config(OpenH264API::from_source(), settings)
             .map_err(|error| encoder_error(&error))?;
         let card = Card::new(config.width as usize, config.height as usize, &config.name, config.grain);
-        Ok(Self { card, encoder, encoded: Vec::new() })
+        Ok(Self { card, encoder, encoded: Vec::new(), bitrate: config.bitrate })
     }
 
     fn picture(&mut self, frame: u64, captured: WallTime, key: bool) -> Result<Vec<u8>, SyntheticError> {
@@ -194,11 +198,18 @@ impl Painter {
         if key {
             self.encoder.force_intra_frame();
         }
-        let stream = self.encoder.encode(&source).map_err(|error| encoder_error(&error))?;
         let mut encoded = std::mem::take(&mut self.encoded);
         encoded.clear();
-        stream.write_vec(&mut encoded);
-        Ok(encoded)
+        // To keep to its bitrate the encoder may skip a picture. A camera that promises every frame asks again:
+        // each skip counts as a frame without bits, so that soon there is room.
+        for _ in 0..MAX_SKIPS {
+            let stream = self.encoder.encode(&source).map_err(|error| encoder_error(&error))?;
+            stream.write_vec(&mut encoded);
+            if !encoded.is_empty() {
+                return Ok(encoded);
+            }
+        }
+        Err(SyntheticError::Encoder(format!("it skips every picture at {} bits per second", self.bitrate)))
     }
 }
 

@@ -375,7 +375,9 @@ impl Sender {
             let middle = (now.to_ntp() >> 16) as u32;
             let round_trip = middle.wrapping_sub(block.last_sender_report).wrapping_sub(block.delay);
             if round_trip < 10 << 16 {
-                counters.round_trip_micros.store(u64::from(round_trip) * 1_000_000 >> 16, Ordering::Relaxed);
+                counters
+                    .round_trip_micros
+                    .store((u64::from(round_trip) * 1_000_000) >> 16, Ordering::Relaxed);
             }
         }
     }

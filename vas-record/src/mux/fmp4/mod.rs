@@ -1,0 +1,185 @@
+//! Fragmented MP4 (ISO/IEC 14496-12) with H.264 and H.265 (ISO/IEC 14496-15) and AAC (ISO/IEC 14496-14).
+//!
+//! What is written:
+//!
+//! - An initialisation section: `ftyp` (brand `iso6`) and a `moov` without samples. H.264 is `avc1`, H.265 is `hvc1`:
+//!   parameter sets stand in the sample entry alone, and are left out of the samples where a camera repeats them.
+//! - Chunks: a `moof` and its `mdat`, with 64-bit decode times (`tfdt`, section 8.8.12), a run per track (`trun`,
+//!   section 8.8.8) and data offsets counted from the `moof`. A file is the section followed by any number of chunks,
+//!   and a chunk that is cut off harms none before it.
+//!
+//! Times: presentation starts at 0 with the first key picture. Composition offsets are signed, so that no edit list
+//! is needed where pictures are reordered. Tracks, whose media times have origins of their own, are laid beside each
+//! other by the capture times of their first units.
+//!
+//! Deliberately absent: Opus, G.711, G.722, VP8 and AV1 (refused by [`Fmp4Writer::new`], see [`carries`]), segment
+//! indexes, encryption.
+
+mod chunk;
+mod init;
+mod sample_entry;
+mod track;
+
+use bytes::Bytes;
+use track::TrackWriter;
+use vas_core::media::{AccessUnit, AudioCodec, Codec, StreamDesc, TrackFormat, VideoCodec};
+use vas_core::{ErrorKind, HasKind, TrackId, WallTime};
+
+/// Most that may be pending, in bytes: about a minute of the largest cameras. The offsets of a run have 31 bits.
+const MAX_PENDING: usize = 256 << 20;
+
+/// Why MP4 can't be made of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MuxError {
+    /// The description has no tracks.
+    #[error("the stream has no tracks; describe it before recording it")]
+    NoTracks,
+    /// The track's codec is not written; see [`carries`].
+    #[error("track {track} carries {codec}, which is not written to MP4; leave the track out")]
+    UnsupportedCodec {
+        /// The track.
+        track: TrackId,
+        /// Its codec.
+        codec: Codec,
+    },
+    /// The track's format can't be put into a sample entry.
+    #[error("the format of track {track} is unusable: {problem}")]
+    BadFormat {
+        /// The track.
+        track: TrackId,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The unit belongs to a track that the writer was not made for.
+    #[error("track {0} is not part of this file; leave its units out")]
+    UnknownTrack(TrackId),
+    /// The unit has another format than the initialisation section tells.
+    #[error("the format of track {0} changed; finish this file and start a new initialisation section")]
+    FormatChanged(TrackId),
+    /// The unit comes from another session of the source, whose media times have no relation to those before.
+    #[error("the source started over; finish this file and start a new initialisation section")]
+    EpochChanged,
+    /// The unit lies further from the one before, or its presentation from its decoding, than a run can express.
+    #[error("the time of track {0} jumps out of range; finish this file and start a new one")]
+    TimeOutOfRange(TrackId),
+    /// Too much was pushed since the last chunk was taken.
+    #[error("more than {MAX_PENDING} bytes are pending; take chunks more often")]
+    ChunkFull,
+}
+
+impl HasKind for MuxError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoTracks
+            | Self::UnsupportedCodec { .. }
+            | Self::BadFormat { .. }
+            | Self::UnknownTrack(_)
+            | Self::TimeOutOfRange(_) => ErrorKind::InvalidInput,
+            Self::FormatChanged(_) | Self::EpochChanged => ErrorKind::Conflict,
+            Self::ChunkFull => ErrorKind::Exhausted,
+        }
+    }
+}
+
+/// Whether a track of this format can be written.
+#[must_use]
+pub const fn carries(format: &TrackFormat) -> bool {
+    matches!(
+        format.codec(),
+        Codec::Video(VideoCodec::H264 | VideoCodec::H265) | Codec::Audio(AudioCodec::Aac)
+    )
+}
+
+/// Makes one fragmented MP4 file of the access units of a stream.
+///
+/// The writer keeps payloads by reference until [`Self::take_chunk`] copies them out, 256 MiB at most.
+#[derive(Debug)]
+pub struct Fmp4Writer {
+    tracks: Vec<TrackWriter>,
+    /// Index of the track that the file starts with: the first video track, else the first.
+    leader: usize,
+    start: Option<Start>,
+    init: Bytes,
+    /// Number of the next chunk (`mfhd`, section 8.8.5).
+    sequence: u32,
+    pending: usize,
+}
+
+/// Where the file starts.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    epoch: u32,
+    captured: WallTime,
+}
+
+impl Fmp4Writer {
+    /// A writer for all tracks of `desc`.
+    ///
+    /// # Errors
+    /// There is no track, or one that can't be written: [`MuxError::NoTracks`], [`MuxError::UnsupportedCodec`],
+    /// [`MuxError::BadFormat`]. Leave tracks out of `desc` that [`carries`] refuses.
+    pub fn new(desc: &StreamDesc) -> Result<Self, MuxError> {
+        if desc.tracks.is_empty() {
+            return Err(MuxError::NoTracks);
+        }
+        let init = init::section(desc)?;
+        let tracks: Vec<_> = (1..).zip(&desc.tracks).map(|(number, t)| TrackWriter::new(number, t)).collect();
+        let leader = tracks.iter().position(TrackWriter::is_video).unwrap_or(0);
+        Ok(Self { tracks, leader, start: None, init, sequence: 1, pending: 0 })
+    }
+
+    /// The initialisation section: what stands before all chunks of the file.
+    #[must_use]
+    pub fn init_section(&self) -> Bytes {
+        self.init.clone()
+    }
+
+    /// Adds a unit; units of a track come in decoding order.
+    ///
+    /// What comes before the stream's first key picture, or was captured before it, is passed over. A decoding time
+    /// that does not rise is moved up by as little as possible; the presentation time stays.
+    ///
+    /// # Errors
+    /// The unit does not fit this file ([`MuxError::FormatChanged`], [`MuxError::EpochChanged`],
+    /// [`MuxError::UnknownTrack`], [`MuxError::TimeOutOfRange`]) or chunks were not taken ([`MuxError::ChunkFull`]).
+    /// The unit is not added then; what was pushed before can still be taken.
+    pub fn push(&mut self, unit: &AccessUnit) -> Result<(), MuxError> {
+        let unknown = MuxError::UnknownTrack(unit.track);
+        let index = self.tracks.iter().position(|track| track.id() == unit.track).ok_or(unknown)?;
+        let track = &mut self.tracks[index];
+        track.check_format(&unit.format)?;
+        if self.pending >= MAX_PENDING {
+            return Err(MuxError::ChunkFull);
+        }
+        let start = match self.start {
+            Some(start) if start.epoch != unit.epoch => return Err(MuxError::EpochChanged),
+            Some(start) => start,
+            None if index != self.leader || !track.can_start_with(unit) => return Ok(()),
+            None => *self.start.insert(Start { epoch: unit.epoch, captured: unit.captured }),
+        };
+        self.pending += track.push(unit, start.captured)?;
+        Ok(())
+    }
+
+    /// The next chunk, of all that was pushed since the last one but for the newest unit of each track, whose duration
+    /// is told by its successor. `None` when there is nothing to take.
+    ///
+    /// A chunk that is taken right after pushing a key picture thus ends before that picture.
+    #[must_use]
+    pub fn take_chunk(&mut self) -> Option<Bytes> {
+        let chunk = chunk::write(self.sequence, &mut self.tracks)?;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.pending = self.tracks.iter().map(TrackWriter::pending).sum();
+        Some(chunk)
+    }
+
+    /// The last chunk, with the newest units too; each is taken to last as long as the one before it.
+    #[must_use]
+    pub fn finish(mut self) -> Option<Bytes> {
+        for track in &mut self.tracks {
+            track.release();
+        }
+        self.take_chunk()
+    }
+}

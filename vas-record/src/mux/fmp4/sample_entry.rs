@@ -1,0 +1,225 @@
+//! Sample entries: `avc1` with `avcC` (ISO/IEC 14496-15, section 5.3.3.1), `hvc1` with `hvcC` (section 8.3.3.1) and
+//! `mp4a` with `esds` (ISO/IEC 14496-14, section 6.7).
+
+use super::MuxError;
+use mp4_atom::{Audio, Avc1, Avcc, AvccExt, Codec as Entry, Hvc1, HvcCArray, Hvcc, Mp4a, Visual, esds};
+use vas_core::TrackId;
+use vas_core::media::bits::BitReader;
+use vas_core::media::{
+    AudioCodec, AudioFormat, Track, TrackFormat, VideoCodec, VideoFormat, h264, h265, nal,
+};
+
+/// `objectTypeIndication` of MPEG-4 audio (ISO/IEC 14496-1, table 5).
+const MPEG4_AUDIO: u8 = 0x40;
+/// `streamType` of sound (ISO/IEC 14496-1, table 6).
+const AUDIO_STREAM: u8 = 5;
+/// Most sequence parameter sets in an `avcC`, whose count has 5 bits. Of picture parameter sets it holds 255.
+const MAX_AVC_SPS: usize = 31;
+
+const MALFORMED: &str = "a sequence parameter set is malformed";
+const TOO_MANY: &str = "there are too many parameter sets, or one is too long";
+
+/// The entry of a track, checked against the limits of its fields.
+pub(super) fn of(track: &Track) -> Result<Entry, MuxError> {
+    let bad = |problem| MuxError::BadFormat { track: track.id, problem };
+    let unsupported = || MuxError::UnsupportedCodec { track: track.id, codec: track.format.codec() };
+    match &*track.format {
+        TrackFormat::Video(video) => {
+            let (width, height) = size(track.id, video)?;
+            let visual = Visual { data_reference_index: 1, width, height, ..Visual::default() };
+            match video.codec {
+                VideoCodec::H264 => {
+                    let avcc = avcc(video).map_err(bad)?;
+                    Ok(Avc1 { visual, avcc, ..Avc1::default() }.into())
+                }
+                VideoCodec::H265 => {
+                    let hvcc = hvcc(video).map_err(bad)?;
+                    Ok(Hvc1 { visual, hvcc, ..Hvc1::default() }.into())
+                }
+                _ => Err(unsupported()),
+            }
+        }
+        TrackFormat::Audio(audio) if audio.codec == AudioCodec::Aac => Ok(mp4a(audio).map_err(bad)?.into()),
+        _ => Err(unsupported()),
+    }
+}
+
+/// Width and height in pixels as the boxes hold them.
+pub(super) fn size(track: TrackId, video: &VideoFormat) -> Result<(u16, u16), MuxError> {
+    let side = |pixels| u16::try_from(pixels).ok();
+    let problem = "its pictures are larger than 65,535 pixels";
+    side(video.width).zip(side(video.height)).ok_or(MuxError::BadFormat { track, problem })
+}
+
+/// The parameter sets of one type.
+fn sets(video: &VideoFormat, type_of: fn(&[u8]) -> u8, wanted: u8) -> Vec<Vec<u8>> {
+    video.parameter_sets.iter().filter(|set| type_of(set) == wanted).map(|set| set.to_vec()).collect()
+}
+
+fn fits(sets: &[Vec<u8>], most: usize) -> Result<(), &'static str> {
+    let short = sets.iter().all(|set| set.len() <= usize::from(u16::MAX));
+    if short && sets.len() <= most { Ok(()) } else { Err(TOO_MANY) }
+}
+
+fn avcc(video: &VideoFormat) -> Result<Avcc, &'static str> {
+    use h264::nal_type::{PPS, SPS};
+    let (sps, pps) = (sets(video, h264::nal_unit_type, SPS), sets(video, h264::nal_unit_type, PPS));
+    fits(&sps, MAX_AVC_SPS)?;
+    fits(&pps, usize::from(u8::MAX))?;
+    let first = sps.first().ok_or("there is no sequence parameter set")?;
+    let &[_, profile, compatibility, level, ..] = &first[..] else { return Err(MALFORMED) };
+    let ext = avcc_extension(first).ok_or(MALFORMED)?;
+    Ok(Avcc {
+        configuration_version: 1,
+        avc_profile_indication: profile,
+        profile_compatibility: compatibility,
+        avc_level_indication: level,
+        length_size: nal::LENGTH_SIZE as u8,
+        sequence_parameter_sets: sps,
+        picture_parameter_sets: pps,
+        ext,
+    })
+}
+
+/// Chroma format and bit depths, which the record has for all but the baseline, main and extended profiles. The outer
+/// `None`: the SPS is malformed.
+fn avcc_extension(sps: &[u8]) -> Option<Option<AvccExt>> {
+    let profile = sps[1];
+    if matches!(profile, 66 | 77 | 88) {
+        return Some(None);
+    }
+    let mut ext = AvccExt::default();
+    // ITU-T H.264, section 7.3.2.1.1: the profiles whose SPS has these fields.
+    if matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135) {
+        let mut r = BitReader::new(&sps[4..]);
+        r.ue()?; // seq_parameter_set_id
+        ext.chroma_format = u8::try_from(r.ue()?).ok().filter(|&format| format <= 3)?;
+        if ext.chroma_format == 3 {
+            r.flag()?; // separate_colour_plane_flag
+        }
+        ext.bit_depth_luma = 8 + depth_above_8(&mut r)?;
+        ext.bit_depth_chroma = 8 + depth_above_8(&mut r)?;
+    }
+    Some(Some(ext))
+}
+
+/// `bit_depth_luma_minus8` or `bit_depth_chroma_minus8`, which have three bits in both records.
+fn depth_above_8(r: &mut BitReader<'_>) -> Option<u8> {
+    u8::try_from(r.ue()?).ok().filter(|&depth| depth <= 7)
+}
+
+fn hvcc(video: &VideoFormat) -> Result<Hvcc, &'static str> {
+    use h265::nal_type::{PPS, SPS, VPS};
+    let arrays: Vec<_> = [VPS, SPS, PPS]
+        .into_iter()
+        // All sets of the stream are here: none may come in a sample of `hvc1`.
+        .map(|kind| HvcCArray {
+            completeness: true,
+            nal_unit_type: kind,
+            nalus: sets(video, h265::nal_unit_type, kind),
+        })
+        .filter(|array| !array.nalus.is_empty())
+        .collect();
+    for array in &arrays {
+        fits(&array.nalus, usize::from(u16::MAX))?;
+    }
+    let sets = video.parameter_sets.iter();
+    let first = sets.clone().find(|set| h265::nal_unit_type(set) == SPS);
+    let first = first.ok_or("there is no sequence parameter set")?;
+    let (sps, layout) = h265::Sps::parse(first).zip(HevcLayout::parse(first)).ok_or(MALFORMED)?;
+    Ok(Hvcc {
+        general_profile_space: sps.profile_space,
+        general_tier_flag: sps.high_tier,
+        general_profile_idc: sps.profile_idc,
+        general_profile_compatibility_flags: sps.compatibility.to_be_bytes(),
+        general_constraint_indicator_flags: sps.constraints,
+        general_level_idc: sps.level_idc,
+        chroma_format_idc: layout.chroma_format,
+        bit_depth_luma_minus8: layout.luma_above_8,
+        bit_depth_chroma_minus8: layout.chroma_above_8,
+        num_temporal_layers: layout.temporal_layers,
+        temporal_id_nested: layout.temporal_id_nested,
+        length_size_minus_one: nal::LENGTH_SIZE as u8 - 1,
+        arrays,
+        // Segmentation, parallelism and frame rates: 0 is "not told".
+        ..Hvcc::new()
+    })
+}
+
+/// What `hvcC` repeats of an SPS (ITU-T H.265, section 7.3.2.2.1) beside profile and level.
+struct HevcLayout {
+    temporal_layers: u8,
+    temporal_id_nested: bool,
+    chroma_format: u8,
+    luma_above_8: u8,
+    chroma_above_8: u8,
+}
+
+impl HevcLayout {
+    fn parse(sps: &[u8]) -> Option<Self> {
+        let mut r = BitReader::new(sps.get(2..)?);
+        r.skip(4)?; // sps_video_parameter_set_id
+        let sub_layers = r.bits(3)?;
+        let temporal_id_nested = r.flag()?;
+        r.skip(96)?; // the general profile and level
+        // The profiles and levels of the sub-layers (section 7.3.3), of which all flags come first.
+        let mut skipped = 0;
+        for _ in 0..sub_layers {
+            skipped += if r.flag()? { 88 } else { 0 };
+            skipped += if r.flag()? { 8 } else { 0 };
+        }
+        if sub_layers > 0 {
+            skipped += 2 * (8 - sub_layers);
+        }
+        r.skip(skipped)?;
+        r.ue()?; // sps_seq_parameter_set_id
+        let chroma_format = u8::try_from(r.ue()?).ok().filter(|&format| format <= 3)?;
+        if chroma_format == 3 {
+            r.flag()?; // separate_colour_plane_flag
+        }
+        r.ue()?; // pic_width_in_luma_samples
+        r.ue()?; // pic_height_in_luma_samples
+        if r.flag()? {
+            for _ in 0..4 {
+                r.ue()?; // the conformance window
+            }
+        }
+        Some(Self {
+            temporal_layers: sub_layers as u8 + 1,
+            temporal_id_nested,
+            chroma_format,
+            luma_above_8: depth_above_8(&mut r)?,
+            chroma_above_8: depth_above_8(&mut r)?,
+        })
+    }
+}
+
+fn mp4a(audio: &AudioFormat) -> Result<Mp4a, &'static str> {
+    // The length of a descriptor has 28 bits; a real configuration has a few bytes.
+    if audio.config.is_empty() || audio.config.len() > usize::from(u8::MAX) {
+        return Err("its AudioSpecificConfig is missing or too long");
+    }
+    let dec_specific = esds::DecoderSpecific { raw: audio.config.to_vec(), ..Default::default() };
+    Ok(Mp4a {
+        audio: Audio {
+            data_reference_index: 1,
+            channel_count: audio.channels.into(),
+            sample_size: 16,
+            // Rates that 16 bits can't hold are told by the configuration alone.
+            sample_rate: u16::try_from(audio.clock_rate.get()).unwrap_or(0).into(),
+        },
+        esds: esds::Esds {
+            es_desc: esds::EsDescriptor {
+                dec_config: esds::DecoderConfig {
+                    object_type_indication: MPEG4_AUDIO,
+                    stream_type: AUDIO_STREAM,
+                    dec_specific: Some(dec_specific),
+                    ..Default::default()
+                },
+                ..Default::default()
+            },
+        },
+        btrt: None,
+        taic: None,
+    })
+}

@@ -1,0 +1,3 @@
+//! Container formats.
+
+pub mod fmp4;
