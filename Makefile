@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint bench screenshot soak
+.PHONY: help run build test lint bench py screenshot soak
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
@@ -25,6 +25,7 @@ test: ## Install what the tests need, lint, and run every test but the long ones
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory lint
 	cargo test --locked $(RUST_TESTS)
+	@$(MAKE) --no-print-directory py
 
 lint: ## Formatting, clippy, documentation, licences and bans
 	@scripts/setup.sh lint
@@ -37,6 +38,17 @@ bench: ## Benchmarks: the hub with 1 to 1,000 subscribers, the fan-out beside it
 	@scripts/setup.sh build
 	cargo bench --locked -p vas-core --bench hub
 	cargo bench --locked -p vas-sfu --bench fanout
+
+py: ## Build the Python module into .venv, check its stubs and run its tests
+	@scripts/setup.sh build
+	@scripts/setup.sh py
+	cargo build --locked $(RUST_TESTS) --example test_camera
+	test -x .venv/bin/python || python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check "maturin~=1.16" "mypy~=2.4" "pytest~=9.2"
+	VIRTUAL_ENV="$(CURDIR)/.venv" .venv/bin/maturin develop --locked --quiet --manifest-path vas-py/Cargo.toml
+	.venv/bin/mypy --config-file vas-py/pyproject.toml vas-py/python vas-py/tests
+	.venv/bin/stubtest --mypy-config-file vas-py/pyproject.toml vas
+	PYTHONDONTWRITEBYTECODE=1 .venv/bin/pytest vas-py/tests
 
 screenshot: ## Take the README's picture of the running page anew
 	@scripts/setup.sh test

@@ -77,7 +77,8 @@ impl Args {
             config.sources.push((path, CameraSource::Synthetic(source)));
         }
         for file in self.file {
-            let path = file.file_stem().and_then(|stem| stem.to_str()).context("a file has no usable name")?;
+            let path =
+                file.file_stem().and_then(|stem| stem.to_str()).context("a file has no usable name")?;
             // The names of files may hold what URLs may not.
             let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
             let path = path.chars().map(plain).collect();

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh build|lint|test: installs what the machine lacks for that make target, saying what, asking nothing.
+# setup.sh build|lint|py|test: installs what the machine lacks for that make target, saying what, asking nothing.
 # It does nothing, and takes no noticeable time, where everything is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -97,6 +97,10 @@ need_test_packages() {
   if [ "${#missing[@]}" -gt 0 ]; then apt_install "${missing[@]}"; fi
 }
 
+need_venv() {
+  python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || apt_install python3 python3-venv
+}
+
 node_major() { node --version 2>/dev/null | sed -nE 's/^v([0-9]+)\..*/\1/p'; }
 
 need_node() {
@@ -121,10 +125,11 @@ need_compiler
 case "${1:-}" in
   build) ;;
   lint) need_lint_tools ;;
+  py) need_venv ;;
   test)
     need_test_packages
     need_node
     need_browser_driver
     ;;
-  *) fail "usage: scripts/setup.sh build|lint|test" ;;
+  *) fail "usage: scripts/setup.sh build|lint|py|test" ;;
 esac

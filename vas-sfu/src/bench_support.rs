@@ -5,7 +5,7 @@ use crate::frame::Frame;
 use crate::packetize::PacketRun;
 use crate::producer::ProducerShared;
 use crate::shard::SenderSetup;
-use crate::shard::bench::{Outlet, Path, Sender, Wire};
+use crate::shard::bench::{Outlet, Path, Sender, Sent, Wire};
 use crate::srtp::{Profile, Srtp, SrtpKeys};
 use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
 use std::net::{SocketAddr, UdpSocket};
@@ -32,11 +32,11 @@ impl BenchSocket {
 }
 
 impl Wire for BenchSocket {
-    fn max_segments(&self) -> usize {
+    fn max_segments(&self, _path: &Path) -> usize {
         self.state.max_gso_segments().min(44)
     }
 
-    fn send(&mut self, path: &Path, data: &[u8], segment: usize) -> bool {
+    fn send(&mut self, path: &Path, data: &[u8], segment: usize) -> Sent {
         let transmit = Transmit {
             destination: path.peer,
             ecn: None,
@@ -44,7 +44,10 @@ impl Wire for BenchSocket {
             segment_size: (segment < data.len()).then_some(segment),
             src_ip: path.local,
         };
-        self.state.try_send(UdpSockRef::from(&self.socket), &transmit).is_ok()
+        match self.state.try_send(UdpSockRef::from(&self.socket), &transmit) {
+            Ok(()) => Sent::Taken,
+            Err(_) => Sent::Failed,
+        }
     }
 }
 
@@ -61,7 +64,7 @@ impl BenchViewer {
     #[must_use]
     pub fn new(address: SocketAddr, seed: u8) -> Self {
         let provider = rtc::crypto::default_provider().expect("a provider is compiled in");
-        let srtp = Srtp::new(&SrtpKeys::of_seed(Profile::AeadAes128Gcm, seed, false), &*provider)
+        let srtp = Srtp::new(SrtpKeys::of_seed(Profile::AeadAes128Gcm, seed, false), &provider)
             .expect("the keys have the right lengths");
         let setup = SenderSetup {
             producer: ProducerShared::detached(),

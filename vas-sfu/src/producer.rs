@@ -62,6 +62,10 @@ impl ProducerShared {
         }
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        *self.closed.borrow()
+    }
+
     pub(crate) fn consumer_added(&self) {
         self.consumers.fetch_add(1, Ordering::Relaxed);
     }
@@ -151,6 +155,7 @@ impl Producer {
             hub: hub.clone(),
             routes: routes.clone(),
             shared: shared.clone(),
+            commands,
             packets: Packets::default(),
             feeds: Vec::new(),
             group: Vec::new(),
@@ -163,7 +168,7 @@ impl Producer {
         let (stop, scoped) = (cancel.clone(), scope.clone());
         scope.spawn("producer", async move {
             tokio::select! {
-                () = task.run(commands) => {}
+                () = task.run() => {}
                 () = stop.cancelled() => {}
                 () = scoped.cancelled() => {}
             }
@@ -199,7 +204,7 @@ impl Producer {
     /// Whether it has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        *self.inner.shared.closed.borrow()
+        self.inner.shared.is_closed()
     }
 
     /// Completes when it has ended: closed, or its stream removed from the hub. Cancel-safe.
@@ -252,6 +257,7 @@ struct Task {
     hub: StreamHub,
     routes: Arc<Routes>,
     shared: Arc<ProducerShared>,
+    commands: mpsc::Receiver<ProducerCommand>,
     packets: Packets,
     feeds: Vec<Feed>,
     /// The current group of pictures, for shards that join.
@@ -265,13 +271,13 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut commands: mpsc::Receiver<ProducerCommand>) {
+    async fn run(mut self) {
         let mut subscription: Option<Subscription> = None;
         loop {
             let Some(reading) = &mut subscription else {
                 // Nobody watches. The stream may still end.
                 tokio::select! {
-                    command = commands.recv() => {
+                    command = self.commands.recv() => {
                         let Some(command) = command else { return };
                         self.obey(command, &mut subscription);
                     }
@@ -281,7 +287,7 @@ impl Task {
             };
             tokio::select! {
                 biased;
-                command = commands.recv() => {
+                command = self.commands.recv() => {
                     let Some(command) = command else { return };
                     self.obey(command, &mut subscription);
                 }
@@ -302,7 +308,9 @@ impl Task {
         match command {
             ProducerCommand::Attach { shard, key } => {
                 if subscription.is_none() {
-                    let Ok(mut reading) = self.hub.subscribe(self.stream, StartAt::LastKey) else { return };
+                    let Ok(mut reading) = self.hub.subscribe(self.stream, StartAt::LastKey) else {
+                        return self.refuse(shard, key);
+                    };
                     self.wait_for_key = true;
                     // The cached group, at once.
                     while let Some(Ok(unit)) = reading.try_next() {
@@ -322,6 +330,13 @@ impl Task {
         }
     }
 
+    /// Tells a shard that it gets nothing.
+    fn refuse(&self, shard: usize, key: FeedKey) {
+        if let Some(handle) = self.routes.shard(shard) {
+            let _ = handle.send(Command::FeedEnded(key));
+        }
+    }
+
     fn attach(&mut self, shard: usize, key: FeedKey) {
         let Some(handle) = self.routes.shard(shard) else { return };
         let (frames, reader) = rtrb::RingBuffer::new(FEED_CAPACITY);
@@ -329,12 +344,18 @@ impl Task {
             self.feeds.push(Feed { shard, key, frames, overflowed: false });
         } else {
             tracing::warn!(producer = %self.shared.id, shard, "a shard is too busy to take another stream");
+            self.refuse(shard, key);
         }
     }
 
     /// Makes a frame of a picture and keeps it in the group; `None` for what does not go to viewers.
     fn packetize(&mut self, unit: &AccessUnit) -> Option<Arc<Frame>> {
         if !unit.is_video() {
+            return None;
+        }
+        if self.epoch.is_some_and(|(epoch, _)| epoch != unit.epoch) && !unit.is_key() {
+            // Pictures of a new session refer to nothing of the one before.
+            self.wait_for_key = true;
             return None;
         }
         let key = unit.is_key();
@@ -427,11 +448,16 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        for feed in &self.feeds {
-            if let Some(shard) = self.routes.shard(feed.shard) {
-                let _ = shard.send(Command::FeedEnded(feed.key));
+        // First, so that a shard which asks from now on sees it; those that asked before are told.
+        self.shared.closed.send_replace(true);
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            if let ProducerCommand::Attach { shard, key } = command {
+                self.refuse(shard, key);
             }
         }
-        self.shared.closed.send_replace(true);
+        for feed in &self.feeds {
+            self.refuse(feed.shard, feed.key);
+        }
     }
 }

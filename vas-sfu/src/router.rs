@@ -9,7 +9,8 @@ use std::sync::Arc;
 use vas_core::StreamId;
 use vas_core::hub::StreamHub;
 
-/// Producers and transports that may be combined. Closing it closes both.
+/// Producers and transports that may be combined. Closing it ends its producers, and with them their consumers and
+/// WHEP sessions.
 #[derive(Clone, Debug)]
 pub struct Router {
     inner: Arc<Inner>,
@@ -49,7 +50,7 @@ impl Router {
         self.inner.sfu.create_transport(self)
     }
 
-    /// Ends its producers, and with them their consumers.
+    /// Ends its producers, and with them their consumers and WHEP sessions.
     pub fn close(&self) {
         self.inner.scope.cancel();
     }

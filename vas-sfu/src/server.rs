@@ -72,7 +72,7 @@ impl Sfu {
         let pin = config.pin_threads && cores.len() > 2;
         for (index, shard) in shards.into_iter().enumerate() {
             let core = pin.then(|| cores[index % cores.len()]);
-            let thread = Running::new(count.clone());
+            let thread = Running::new(count.clone(), routes.clone(), index);
             std::thread::Builder::new()
                 .name(format!("vas-sfu-{index}"))
                 .spawn(move || {
@@ -144,34 +144,44 @@ impl Sfu {
 
     /// Closes every connection, telling the viewers, and ends the threads. Tells whether all ended within `deadline`.
     pub async fn shutdown(&self, deadline: Duration) -> bool {
-        let tasks = self.inner.scope.shutdown(deadline);
+        let start = self.inner.clock.now();
         self.inner.routes.shut_down();
         let mut running = self.inner.running.clone();
-        let threads = async { running.wait_for(|threads| *threads == 0).await.is_ok() };
-        let (tasks, threads) = tokio::join!(tasks, tokio::time::timeout(deadline, threads));
-        tasks && threads.unwrap_or(false)
+        let threads = tokio::time::timeout(deadline, running.wait_for(|threads| *threads == 0)).await;
+        let threads = threads.is_ok_and(|ended| ended.is_ok());
+        // Producers last: viewers are to hear that the server ends, not that their stream has.
+        let left = deadline.saturating_sub(self.inner.clock.now().saturating_duration_since(start));
+        self.inner.scope.shutdown(left).await && threads
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.scope.cancel();
         self.routes.shut_down();
+        self.scope.cancel();
     }
 }
 
-/// Counts a thread for as long as it runs.
-struct Running(Arc<watch::Sender<usize>>);
+/// Counts a thread for as long as it runs; also one that panics.
+struct Running {
+    count: Arc<watch::Sender<usize>>,
+    routes: Arc<Routes>,
+    index: usize,
+}
 
 impl Running {
-    fn new(count: Arc<watch::Sender<usize>>) -> Self {
+    fn new(count: Arc<watch::Sender<usize>>, routes: Arc<Routes>, index: usize) -> Self {
         count.send_modify(|threads| *threads += 1);
-        Self(count)
+        Self { count, routes, index }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.send_modify(|threads| *threads -= 1);
+        if std::thread::panicking() {
+            tracing::error!(shard = self.index, "a media thread panicked; its viewers are disconnected");
+        }
+        self.routes.shard_ended(self.index);
+        self.count.send_modify(|threads| *threads -= 1);
     }
 }

@@ -11,6 +11,7 @@ use rtc::srtp::config::{Config, LABEL_EXTRACTOR_DTLS_SRTP};
 use rtc::srtp::context::Context;
 use rtc::srtp::option::srtcp_replay_protection;
 use rtc::srtp::protection_profile::ProtectionProfile;
+use std::sync::Arc;
 
 /// Bytes that sealing adds at most: the tag of AES-GCM (RFC 7714, section 14.2).
 pub(crate) const MAX_OVERHEAD: usize = 16;
@@ -21,6 +22,11 @@ const LABEL_SALT: u8 = 2;
 
 /// SRTCP packets that may overtake each other.
 const REPLAY_WINDOW: usize = 128;
+
+/// Senders of reports behind one connection.
+const MAX_KNOWN: usize = 16;
+/// Packets of unknown senders that one context is tried with.
+const MAX_PROBES: u32 = 256;
 
 /// A protection profile of DTLS-SRTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +94,20 @@ impl SrtpKeys {
         })
     }
 
+    fn outgoing(&self, crypto: &dyn RTCCrypto) -> Result<Context, SrtpError> {
+        self.context(&self.local_key, &self.local_salt, crypto)
+    }
+
+    fn incoming(&self, crypto: &dyn RTCCrypto) -> Result<Context, SrtpError> {
+        self.context(&self.remote_key, &self.remote_salt, crypto)
+    }
+
+    fn context(&self, key: &[u8], salt: &[u8], crypto: &dyn RTCCrypto) -> Result<Context, SrtpError> {
+        let replay = srtcp_replay_protection(REPLAY_WINDOW);
+        Context::new(key, salt, self.profile.to_rtc(), None, Some(replay), crypto)
+            .map_err(|error| SrtpError::new(&error))
+    }
+
     /// Keys that follow from `seed`, for tests and benchmarks; `flipped` gives the peer's side of them.
     pub(crate) fn of_seed(profile: Profile, seed: u8, flipped: bool) -> Self {
         let salt_length = profile.to_rtc().salt_len();
@@ -121,7 +141,14 @@ enum RtpSealer {
 pub(crate) struct Srtp {
     rtp: RtpSealer,
     rtcp_out: Context,
+    /// Opens reports of senders that have proved themselves. A context keeps state of each SSRC it ever saw, even of
+    /// forged packets, so others are tried elsewhere first.
     rtcp_in: Context,
+    known: Vec<u32>,
+    probe: Option<Context>,
+    probed: u32,
+    keys: SrtpKeys,
+    provider: Arc<dyn RTCCryptoProvider>,
 }
 
 impl std::fmt::Debug for Srtp {
@@ -135,13 +162,8 @@ impl std::fmt::Debug for Srtp {
 }
 
 impl Srtp {
-    pub(crate) fn new(keys: &SrtpKeys, provider: &dyn RTCCryptoProvider) -> Result<Self, SrtpError> {
+    pub(crate) fn new(keys: SrtpKeys, provider: &Arc<dyn RTCCryptoProvider>) -> Result<Self, SrtpError> {
         let crypto = provider.crypto();
-        let profile = keys.profile.to_rtc();
-        let context = |key: &[u8], salt: &[u8]| {
-            let replay = srtcp_replay_protection(REPLAY_WINDOW);
-            Context::new(key, salt, profile, None, Some(replay), crypto).map_err(|e| SrtpError::new(&e))
-        };
         let rtp = match keys.profile {
             Profile::AeadAes128Gcm => {
                 let mut key = [0; 16];
@@ -151,14 +173,17 @@ impl Srtp {
                 let key = UnboundKey::new(&AES_128_GCM, &key).map_err(|error| SrtpError::new(&error))?;
                 RtpSealer::Gcm { key: Box::new(LessSafeKey::new(key)), salt }
             }
-            Profile::Aes128CmHmacSha1_80 => {
-                RtpSealer::Context(Box::new(context(&keys.local_key, &keys.local_salt)?))
-            }
+            Profile::Aes128CmHmacSha1_80 => RtpSealer::Context(Box::new(keys.outgoing(crypto)?)),
         };
         Ok(Self {
             rtp,
-            rtcp_out: context(&keys.local_key, &keys.local_salt)?,
-            rtcp_in: context(&keys.remote_key, &keys.remote_salt)?,
+            rtcp_out: keys.outgoing(crypto)?,
+            rtcp_in: keys.incoming(crypto)?,
+            known: Vec::new(),
+            probe: None,
+            probed: 0,
+            keys,
+            provider: provider.clone(),
         })
     }
 
@@ -210,6 +235,24 @@ impl Srtp {
 
     /// The RTCP compound packet of a sealed one; an error when it is forged, damaged or repeated.
     pub(crate) fn open_rtcp(&mut self, packet: &[u8]) -> Result<Bytes, SrtpError> {
+        let sender = packet.get(4..8).and_then(|ssrc| ssrc.try_into().ok()).map_or(0, u32::from_be_bytes);
+        if !self.known.contains(&sender) {
+            self.probed += 1;
+            if self.probed > MAX_PROBES {
+                self.probe = None;
+                self.probed = 1;
+            }
+            let probe = match &mut self.probe {
+                Some(probe) => probe,
+                None => self.probe.insert(self.keys.incoming(self.provider.crypto())?),
+            };
+            probe.decrypt_rtcp(packet).map_err(|error| SrtpError::new(&error))?;
+            self.probe = None;
+            if self.known.len() == MAX_KNOWN {
+                return Err(SrtpError(format!("more than {MAX_KNOWN} senders of reports")));
+            }
+            self.known.push(sender);
+        }
         self.rtcp_in.decrypt_rtcp(packet).map(BytesMut::freeze).map_err(|error| SrtpError::new(&error))
     }
 }
@@ -274,8 +317,8 @@ pub(crate) mod tests {
             let profile = if gcm { Profile::AeadAes128Gcm } else { Profile::Aes128CmHmacSha1_80 };
             let (ours, theirs) = key_pair(profile, seed);
             let provider = rtc::crypto::default_provider().unwrap();
-            let mut srtp = Srtp::new(&ours, &*provider).unwrap();
             let mut peer = theirs.reader();
+            let mut srtp = Srtp::new(ours, &provider).unwrap();
             for (n, payload) in payloads.iter().enumerate() {
                 let index = 65_520 + n as u64;
                 let header = header(index as u16, ssrc, extension);
@@ -294,8 +337,8 @@ pub(crate) mod tests {
         for profile in [Profile::AeadAes128Gcm, Profile::Aes128CmHmacSha1_80] {
             let (ours, theirs) = key_pair(profile, 9);
             let provider = rtc::crypto::default_provider().unwrap();
-            let mut srtp = Srtp::new(&ours, &*provider).unwrap();
-            let mut peer = Srtp::new(&theirs, &*provider).unwrap();
+            let mut srtp = Srtp::new(ours, &provider).unwrap();
+            let mut peer = Srtp::new(theirs, &provider).unwrap();
             let report = [0x80, 201, 0, 1, 0, 0, 0, 7];
             let sealed = peer.seal_rtcp(&report).unwrap();
             assert_eq!(&srtp.open_rtcp(&sealed).unwrap()[..], &report);
@@ -303,6 +346,27 @@ pub(crate) mod tests {
             let mut forged = peer.seal_rtcp(&report).unwrap().to_vec();
             forged[5] ^= 1;
             assert!(srtp.open_rtcp(&forged).is_err());
+        }
+    }
+
+    #[test]
+    fn forged_reports_leave_nothing_behind_and_genuine_ones_still_open() {
+        let (ours, theirs) = key_pair(Profile::AeadAes128Gcm, 9);
+        let provider = rtc::crypto::default_provider().unwrap();
+        let mut srtp = Srtp::new(ours, &provider).unwrap();
+        let mut peer = Srtp::new(theirs, &provider).unwrap();
+        for n in 0..10_000_u32 {
+            let mut forged = vec![0x80, 201, 0, 1];
+            forged.extend(n.to_be_bytes());
+            forged.extend([0; 24]);
+            assert!(srtp.open_rtcp(&forged).is_err());
+        }
+        assert!(srtp.known.is_empty() && srtp.probed <= MAX_PROBES);
+        for n in 0..3 {
+            let report = [0x80, 201, 0, 1, 0, 0, 0, n];
+            let sealed = peer.seal_rtcp(&report).unwrap();
+            assert_eq!(&srtp.open_rtcp(&sealed).unwrap()[..], &report);
+            assert!(srtp.open_rtcp(&sealed).is_err(), "a repeated packet was taken");
         }
     }
 }

@@ -72,6 +72,7 @@ pub(crate) struct TransportShared {
     pub(crate) id: TransportId,
     state: watch::Sender<TransportState>,
     closes_with_consumers: AtomicBool,
+    closing: AtomicBool,
 }
 
 impl TransportShared {
@@ -97,6 +98,11 @@ impl TransportShared {
 
     pub(crate) fn closes_with_consumers(&self) -> bool {
         self.closes_with_consumers.load(Ordering::Relaxed)
+    }
+
+    /// Whether the handles want it closed.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     fn is_closed(&self) -> bool {
@@ -150,6 +156,7 @@ impl WebRtcTransport {
             id: TransportId::random(),
             state: watch::Sender::new(TransportState::New),
             closes_with_consumers: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
         });
         let ice = IceCredentials::generate();
         let setup = LegSetup { shared: shared.clone(), ice: ice.clone(), pending: Vec::new() };
@@ -288,6 +295,8 @@ impl TransportInner {
 
     fn close(&self) {
         if !self.shared.is_closed() {
+            // Should the command be refused, its shard sees this within a second.
+            self.shared.closing.store(true, Ordering::Relaxed);
             self.command(LegCommand::Close);
         }
     }

@@ -157,7 +157,8 @@ async fn over_a_pause() -> Result<()> {
         session.consumer().pause();
         session.consumer().resume();
         peer.play(250).await?;
-        let shown = peer.checked_and_whole(&[&script]).with_context(|| format!("playout-delay {playout_delay}"))?;
+        let shown =
+            peer.checked_and_whole(&[&script]).with_context(|| format!("playout-delay {playout_delay}"))?;
         let starts = shown.iter().filter(|picture| picture.1 == 0).count();
         ensure!(starts == 2, "the group was shown {starts} times");
         stage.stop().await?;

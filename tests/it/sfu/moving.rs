@@ -75,7 +75,11 @@ async fn by_an_ice_restart() -> Result<()> {
         let renewed = restart(&session, &format!("{n}{}", "p".repeat(24)))?;
         ensure!(renewed.server_ufrag != peer.credentials.server_ufrag, "the old fragment");
         ensure!(renewed.server_password != peer.credentials.server_password, "the old password");
-        ensure!(session.etag() != etag && session.etag().contains(&renewed.server_ufrag), "{}", session.etag());
+        ensure!(
+            session.etag() != etag && session.etag().contains(&renewed.server_ufrag),
+            "{}",
+            session.etag()
+        );
         peer.rebind()?;
         move_with(&mut peer, &renewed).await.with_context(|| format!("restart {n}"))?;
         peer.credentials = renewed;

@@ -119,7 +119,10 @@ impl Peer {
     /// Lives until so many more whole pictures have come.
     pub(super) async fn play(&mut self, pictures: usize) -> Result<()> {
         let wanted = self.markers + pictures;
-        self.run_until(&format!("{pictures} more pictures"), |peer| peer.markers >= wanted).await
+        let what = format!("{pictures} more pictures");
+        self.run_until(&what, |peer| peer.markers >= wanted || peer.closed.is_some()).await?;
+        ensure!(self.closed.is_none(), "{:?} before {what}", self.closed);
+        Ok(())
     }
 
     async fn run_within(

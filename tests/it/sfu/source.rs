@@ -147,11 +147,14 @@ impl Source {
     /// Goes on at an even pace.
     pub(super) fn live(mut self, scope: &TaskScope) -> Live {
         let (stop, mut stopped) = oneshot::channel();
+        let ended = scope.cancelled();
         let task = scope.spawn("source", async move {
             let mut pace = tokio::time::interval(PACE);
+            let mut ended = std::pin::pin!(ended);
             loop {
                 tokio::select! {
                     _ = &mut stopped => return,
+                    () = &mut ended => return,
                     _ = pace.tick() => self.push(1),
                 }
             }

@@ -161,7 +161,8 @@ fn skip_scaling_lists(r: &mut BitReader<'_>, count: u32) -> Option<()> {
         let (mut last, mut next) = (8_i32, 8_i32);
         for _ in 0..if list < 6 { 16 } else { 64 } {
             if next != 0 {
-                next = (last + r.se()?).rem_euclid(256);
+                let delta = r.se().filter(|delta| (-128..=127).contains(delta))?;
+                next = (last + delta).rem_euclid(256);
             }
             last = if next == 0 { last } else { next };
         }

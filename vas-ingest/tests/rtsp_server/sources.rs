@@ -1,10 +1,11 @@
 //! Streams of any source, pushed by the test itself: other codecs, restarts, slow clients.
 
 use super::client::Client;
-use super::tools::{decode, run, until};
+use super::tools::{DEADLINE, decode, run, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::net::TcpStream;
 use vas_core::hub::{StreamHub, StreamWriter};
 use vas_core::media::{AccessUnit, StreamDesc, TrackFormat, VideoFormat, h265, nal};
 use vas_core::testing::{delta_picture, key_picture, sized, video_desc};
@@ -87,6 +88,38 @@ async fn a_source_that_starts_anew_goes_on_in_the_same_session() {
         last = packet;
     }
     assert_eq!(last[last.len() - 7], 203, "a stream that ends says goodbye");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_says_goodbye_and_closes_its_port() {
+    let served = Served::new(RtspServerConfig::default());
+    let mut writer = served.publish();
+    writer.push(key_picture(0));
+    let mut client = served.client().await;
+    client.play().await;
+    client.rtp(0).await;
+    assert!(served.server.shutdown(DEADLINE).await);
+    let mut last = Vec::new();
+    while let Some((_, packet)) = client.packet().await {
+        last = packet;
+    }
+    assert_eq!(last[last.len() - 7], 203);
+    assert!(TcpStream::connect(served.server.local_addr()).await.is_err());
+    assert_eq!((served.server.stats().sessions, served.server.stats().connections), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_cap_are_refused() {
+    let mut config = RtspServerConfig::default();
+    config.max_connections = 1;
+    let served = Served::new(config);
+    let mut first = served.client().await;
+    assert_eq!(first.ask("OPTIONS", "", &[]).await.status, 200);
+    assert!(served.client().await.packet().await.is_none());
+    assert_eq!(served.server.stats().refused, 1);
+    drop(first);
+    until("the place to be free", || served.server.stats().connections == 0).await;
+    assert_eq!(served.client().await.ask("OPTIONS", "", &[]).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,7 +36,8 @@ pub(crate) fn hashes(path: &Path, kind: &str) -> Vec<String> {
 pub(crate) struct Packet {
     /// In ticks of the track.
     pub(crate) pts: i64,
-    pub(crate) duration: i64,
+    /// In ticks; the demuxer does not know it of every packet of sound.
+    pub(crate) duration: Option<i64>,
     pub(crate) key: bool,
 }
 
@@ -46,9 +47,12 @@ pub(crate) fn packets(path: &Path, kind: &str) -> Vec<Packet> {
     let printed =
         run("ffprobe", &["-select_streams", kind, "-show_entries", entries, "-of", "csv=p=0", text(path)]);
     let parse = |line: &str| {
-        let mut fields = line.split(',');
-        let mut number = || fields.next().unwrap().parse().unwrap_or_else(|_| panic!("no packet: {line:?}"));
-        Packet { pts: number(), duration: number(), key: fields.next().unwrap().starts_with('K') }
+        let fields: Vec<_> = line.split(',').collect();
+        Packet {
+            pts: fields[0].parse().unwrap(),
+            duration: fields[1].parse().ok(),
+            key: fields[2].starts_with('K'),
+        }
     };
     printed.lines().map(parse).collect()
 }

@@ -22,14 +22,23 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Time after which a flight without an answer is sent again (RFC 6347, section 4.2.4.1 suggests 1 s, which a viewer
-/// would notice).
+/// Time after which a flight without an answer is first sent again; doubled each time (RFC 6347, section 4.2.4.1
+/// suggests 1 s, which a viewer would notice).
 const FLIGHT_INTERVAL: Duration = Duration::from_millis(100);
+/// The longest time between two of the same flight.
+const MAX_FLIGHT_INTERVAL: Duration = Duration::from_millis(6_400);
+
+/// Bytes in the clear that a client may send until the handshake is complete; a browser needs 4 kB. The endpoint puts
+/// fragments together recursively, so this also bounds its stack.
+const HANDSHAKE_BUDGET: usize = 64 << 10;
+/// The same from then on, for repetitions of the last flight.
+const REPEAT_BUDGET: usize = 16 << 10;
 
 /// The endpoint keys its associations by remote address. A viewer's may change, so each gets this constant one.
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 1);
 
 const RECORD_HEADER: usize = 13;
+const CONTENT_ALERT: u8 = 21;
 const CONTENT_HANDSHAKE: u8 = 22;
 const HANDSHAKE_CLIENT_HELLO: u8 = 1;
 const HANDSHAKE_SERVER_HELLO: u8 = 2;
@@ -62,8 +71,8 @@ impl DtlsIdentity {
         Ok(Self { provider, certificate, fingerprint })
     }
 
-    pub(crate) fn provider(&self) -> &dyn RTCCryptoProvider {
-        &*self.provider
+    pub(crate) const fn provider(&self) -> &Arc<dyn RTCCryptoProvider> {
+        &self.provider
     }
 
     /// SHA-256 of the certificate.
@@ -131,6 +140,11 @@ pub(crate) struct DtlsServer {
     hello: Option<ClientHelloAssembly>,
     server_hello_sent: bool,
     complete: bool,
+    /// Bytes in the clear that are still taken.
+    budget: usize,
+    /// No flight is sent again before this.
+    next_flight: Option<Instant>,
+    flight_interval: Duration,
 }
 
 impl std::fmt::Debug for DtlsServer {
@@ -155,11 +169,30 @@ impl DtlsServer {
             hello: Some(ClientHelloAssembly::default()),
             server_hello_sent: false,
             complete: false,
+            budget: HANDSHAKE_BUDGET,
+            next_flight: None,
+            flight_interval: FLIGHT_INTERVAL,
         })
     }
 
     /// Takes a datagram of the client. Afterwards [`Self::poll_transmit`] is to be drained.
+    ///
+    /// What is malformed is passed over in silence (RFC 6347, section 4.1.2.7): anybody could have sent it. After the
+    /// handshake nothing but the client's authenticated close ends the association.
     pub(crate) fn handle(&mut self, now: Instant, datagram: &[u8]) -> Result<Option<DtlsEvent>, DtlsError> {
+        let Some(clear) = clear_bytes(datagram) else { return Ok(None) };
+        if clear > self.budget {
+            if self.complete {
+                return Ok(None);
+            }
+            return Err(DtlsError("the client sends handshake messages without end".to_owned()));
+        }
+        self.budget -= clear;
+        let event = self.take(now, datagram);
+        if self.complete { Ok(event.unwrap_or(None)) } else { event }
+    }
+
+    fn take(&mut self, now: Instant, datagram: &[u8]) -> Result<Option<DtlsEvent>, DtlsError> {
         if self.server_hello_sent && !self.complete && starts_handshake(datagram, HANDSHAKE_CLIENT_HELLO) {
             return Ok(None);
         }
@@ -185,6 +218,7 @@ impl DtlsServer {
             match happened {
                 EndpointEvent::HandshakeComplete => {
                     self.complete = true;
+                    self.budget = REPEAT_BUDGET;
                     event = Some(DtlsEvent::Keys(Box::new(self.export_keys()?)));
                 }
                 EndpointEvent::PeerClosed => event = Some(DtlsEvent::Closed),
@@ -220,11 +254,14 @@ impl DtlsServer {
 
     /// When [`Self::handle_timeout`] wants to be called.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.endpoint.poll_timeout(&PEER)
+        let timer = self.endpoint.poll_timeout(&PEER)?;
+        Some(self.next_flight.map_or(timer, |next| timer.max(next)))
     }
 
     /// Sends a flight again whose time has come.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Result<(), DtlsError> {
+        self.flight_interval = (self.flight_interval * 2).min(MAX_FLIGHT_INTERVAL);
+        self.next_flight = Some(now + self.flight_interval);
         Ok(self.endpoint.handle_timeout(PEER, now)?)
     }
 
@@ -233,6 +270,24 @@ impl DtlsServer {
         // An error means that there is no association to end.
         let _ = self.endpoint.close(now);
     }
+}
+
+/// Bytes of a datagram's records in epoch 0, which anybody could have written; `None` when the records don't fill the
+/// datagram or when one is an alert in the clear, by which anybody could end the association.
+fn clear_bytes(datagram: &[u8]) -> Option<usize> {
+    let (mut rest, mut clear) = (datagram, 0);
+    while !rest.is_empty() {
+        let header = rest.first_chunk::<RECORD_HEADER>()?;
+        let length = RECORD_HEADER + usize::from(u16::from_be_bytes([header[11], header[12]]));
+        rest = rest.get(length..)?;
+        if header[3..5] == [0, 0] {
+            if header[0] == CONTENT_ALERT {
+                return None;
+            }
+            clear += length;
+        }
+    }
+    Some(clear)
 }
 
 /// Whether the first record of a datagram is a handshake message of this type in epoch 0, thus in the clear.

@@ -5,6 +5,8 @@ use crate::srtp::Srtp;
 use std::collections::VecDeque;
 
 const SERVER: SocketAddr = PEER;
+/// A client's flight interval; it repeats a flight seven times at the most.
+const QUICK: Duration = Duration::from_millis(50);
 
 /// A client with a certificate of its own; `gcm_last` offers AES-GCM after SHA1-80, as browsers do.
 struct Client {
@@ -14,7 +16,7 @@ struct Client {
 }
 
 impl Client {
-    fn new(profiles: Vec<SrtpProtectionProfile>, now: Instant) -> Self {
+    fn new(profiles: Vec<SrtpProtectionProfile>, now: Instant, flight: Duration) -> Self {
         let provider = rtc::crypto::default_provider().unwrap();
         let certificate =
             Certificate::generate_self_signed(vec!["client".to_owned()], provider.crypto()).unwrap();
@@ -25,7 +27,7 @@ impl Client {
             .with_srtp_protection_profiles(profiles)
             .with_insecure_skip_verify(true)
             .with_extended_master_secret(ExtendedMasterSecretType::Require)
-            .with_flight_interval(Duration::from_millis(50))
+            .with_flight_interval(flight)
             .build(true, None)
             .unwrap();
         let mut endpoint = Endpoint::new("192.0.2.2:2".parse().unwrap(), TransportProtocol::UDP, None);
@@ -92,8 +94,12 @@ fn handshake(
 }
 
 fn pair(profiles: Vec<SrtpProtectionProfile>) -> (Client, DtlsServer, Instant) {
+    patient_pair(profiles, QUICK)
+}
+
+fn patient_pair(profiles: Vec<SrtpProtectionProfile>, flight: Duration) -> (Client, DtlsServer, Instant) {
     let now = Instant::now();
-    let client = Client::new(profiles, now);
+    let client = Client::new(profiles, now, flight);
     let identity = Arc::new(DtlsIdentity::generate().unwrap());
     let server = DtlsServer::new(identity, Arc::new([client.fingerprint])).unwrap();
     (client, server, now)
@@ -115,8 +121,8 @@ fn chooses_gcm_whatever_the_clients_order() {
     })
     .unwrap();
     let provider = rtc::crypto::default_provider().unwrap();
-    let mut ours = Srtp::new(&keys, &*provider).unwrap();
-    let mut peer = Srtp::new(&theirs, &*provider).unwrap();
+    let mut ours = Srtp::new(*keys, &provider).unwrap();
+    let mut peer = Srtp::new(theirs, &provider).unwrap();
     let sealed = peer.seal_rtcp(&[0x80, 201, 0, 1, 0, 0, 0, 7]).unwrap();
     assert!(ours.open_rtcp(&sealed).is_ok());
 }
@@ -157,8 +163,73 @@ fn the_certificate_flight_lost_twice_is_sent_again() {
 #[test]
 fn another_certificate_than_the_one_announced_is_refused() {
     let now = Instant::now();
-    let mut client = Client::new(browser_order(), now);
+    let mut client = Client::new(browser_order(), now, QUICK);
     let identity = Arc::new(DtlsIdentity::generate().unwrap());
     let mut server = DtlsServer::new(identity, Arc::new([[7; 32]])).unwrap();
     assert!(!matches!(handshake(&mut client, &mut server, now, |_, _| false), Ok(Some(_))));
+}
+
+/// A record in the clear with a handshake fragment of one byte.
+fn one_byte_fragment(record: u16, offset: u16) -> Vec<u8> {
+    let mut datagram = vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0];
+    datagram.extend(record.to_be_bytes());
+    datagram.extend([0, 13, 11, 0, 0x80, 0, 0, 0, 0]);
+    datagram.extend(offset.to_be_bytes());
+    datagram.extend([0, 0, 1, 7]);
+    datagram
+}
+
+#[test]
+fn endless_fragments_end_the_handshake_and_not_the_process() {
+    let (_, mut server, now) = pair(browser_order());
+    let mut taken = 0;
+    let refused = (0..u16::MAX).rev().find_map(|n| {
+        taken += 1;
+        server.handle(now, &one_byte_fragment(n, n)).err()
+    });
+    assert!(refused.is_some() && taken <= HANDSHAKE_BUDGET / 26 + 1);
+}
+
+#[test]
+fn nothing_that_anybody_can_send_ends_an_association() {
+    let (mut client, mut server, now) = pair(browser_order());
+    handshake(&mut client, &mut server, now, |_, _| false).unwrap().unwrap();
+    let alert = [21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40];
+    let sealed_nonsense = [23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 9, 0, 4, 1, 2, 3, 4];
+    for datagram in [&[22][..], &[22, 0xfe, 0xfd], &alert, &sealed_nonsense, &[63; 40]] {
+        assert!(matches!(server.handle(now, datagram), Ok(None)), "{datagram:?}");
+    }
+    for n in 0..20_000 {
+        assert!(matches!(server.handle(now, &one_byte_fragment(n, n)), Ok(None)));
+    }
+    client.endpoint.close(now).unwrap();
+    let goodbye = client.endpoint.poll_transmit().unwrap().message;
+    assert!(matches!(server.handle(now, &goodbye), Ok(Some(DtlsEvent::Closed))));
+}
+
+#[test]
+fn flights_are_repeated_for_seconds_at_growing_intervals() {
+    let (mut client, mut server, start) = patient_pair(browser_order(), Duration::from_secs(1));
+    // Nothing of the server's certificate flight arrives for four seconds.
+    let mut now = start;
+    let mut flights = Vec::new();
+    while now < start + Duration::from_secs(4) {
+        while let Some(message) = client.endpoint.poll_transmit() {
+            server.handle(now, &message.message).unwrap();
+        }
+        while let Some(datagram) = server.poll_transmit() {
+            if starts_handshake(&datagram, HANDSHAKE_SERVER_HELLO) {
+                flights.push(now - start);
+            } else if !server.server_hello_sent {
+                let _ = client.endpoint.read(now, SERVER, None, BytesMut::from(&datagram[..]));
+            }
+        }
+        now += Duration::from_millis(10);
+        let _ = client.endpoint.handle_timeout(SERVER, now);
+        if server.poll_timeout().is_some_and(|at| at <= now) {
+            server.handle_timeout(now).unwrap();
+        }
+    }
+    assert!((4..=7).contains(&flights.len()), "{flights:?}");
+    assert!(handshake(&mut client, &mut server, now, |_, _| false).unwrap().is_some());
 }

@@ -8,10 +8,13 @@ use crate::ice::IceCredentials;
 use crate::transport::TransportShared;
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 
 /// Commands that may wait for a shard.
-pub(crate) const COMMAND_QUEUE: usize = 8_192;
+pub(crate) const COMMAND_QUEUE: usize = 16_384;
+/// Datagrams of other shards that may wait, each at most 2 KiB; apart from commands, for anybody can send them.
+pub(crate) const DATAGRAM_QUEUE: usize = 1_024;
 
 /// A connection that waits for its first valid STUN check.
 #[derive(Debug)]
@@ -47,20 +50,25 @@ pub(crate) struct FeedKey(pub(crate) u64);
 pub(crate) enum Command {
     /// A change to a connection of this shard.
     Leg(u64, LegCommand),
-    /// A datagram for a connection of this shard that the kernel gave to another one.
-    Datagram { path: Path, data: Vec<u8> },
     /// A producer's frames from now on, and the group so far.
     Feed { key: FeedKey, frames: rtrb::Consumer<Arc<Frame>>, group: Vec<Arc<Frame>> },
     /// A producer has ended.
     FeedEnded(FeedKey),
-    /// Close every connection and end.
-    Shutdown,
+}
+
+/// A datagram for a connection of this shard that the kernel gave to another one.
+#[derive(Debug)]
+pub(crate) struct Forwarded {
+    pub(crate) path: Path,
+    pub(crate) data: Vec<u8>,
 }
 
 /// The way to a shard, for any thread.
 #[derive(Clone)]
 pub(crate) struct ShardHandle {
     commands: SyncSender<Command>,
+    datagrams: SyncSender<Forwarded>,
+    ended: Arc<AtomicBool>,
     ready: Arc<Mutex<Vec<FeedKey>>>,
     waker: Arc<mio::Waker>,
 }
@@ -81,10 +89,12 @@ pub(crate) enum Refused {
 impl ShardHandle {
     pub(crate) const fn new(
         commands: SyncSender<Command>,
+        datagrams: SyncSender<Forwarded>,
+        ended: Arc<AtomicBool>,
         ready: Arc<Mutex<Vec<FeedKey>>>,
         waker: Arc<mio::Waker>,
     ) -> Self {
-        Self { commands, ready, waker }
+        Self { commands, datagrams, ended, ready, waker }
     }
 
     /// Hands over a command without waiting.
@@ -95,6 +105,19 @@ impl ShardHandle {
         });
         self.wake();
         result
+    }
+
+    /// Hands over a datagram; it is lost when too many wait, as any datagram may be.
+    pub(crate) fn forward(&self, datagram: Forwarded) {
+        if self.datagrams.try_send(datagram).is_ok() {
+            self.wake();
+        }
+    }
+
+    /// Tells the shard to close every connection and to end.
+    pub(crate) fn shut_down(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.wake();
     }
 
     /// Tells that a feed holds frames. The lock is held for a push, and only the first of a burst costs a system call.

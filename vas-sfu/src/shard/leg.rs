@@ -10,7 +10,7 @@ use crate::srtp::Srtp;
 use crate::transport::{CloseReason, TransportShared};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Addresses that a connection may hold valid at a time: candidate pairs and moves.
 const MAX_ADDRESSES: usize = 8;
@@ -35,12 +35,11 @@ pub(crate) struct Leg {
     dtls: Option<DtlsServer>,
     pub(crate) srtp: Option<Srtp>,
     pub(crate) path: Option<Path>,
-    /// Addresses with a valid check, oldest first.
-    pub(crate) addresses: Vec<SocketAddr>,
+    /// Addresses with a valid check and the time of the last, oldest first.
+    pub(crate) addresses: Vec<(SocketAddr, Path, Instant)>,
     /// Slots, so that an index stays right when another consumer goes.
     pub(crate) consumers: Vec<Option<Attached>>,
     pub(crate) created: Instant,
-    pub(crate) last_check: Instant,
     /// Whether it is in the shard's list of connections that the next millisecond concerns.
     pub(crate) listed: bool,
     had_consumer: bool,
@@ -49,9 +48,7 @@ pub(crate) struct Leg {
 /// What a check led to.
 #[derive(Debug, Default)]
 pub(crate) struct CheckOutcome {
-    /// An address that is valid from now on.
-    pub(crate) gained: Option<SocketAddr>,
-    /// An address that gave way to it.
+    /// An address that gave way to this one.
     pub(crate) lost: Option<SocketAddr>,
 }
 
@@ -67,7 +64,6 @@ impl Leg {
             addresses: Vec::new(),
             consumers: Vec::new(),
             created: now,
-            last_check: now,
             listed: false,
             had_consumer: false,
         }
@@ -108,24 +104,37 @@ impl Leg {
         wire: &mut W,
     ) -> Option<CheckOutcome> {
         let credentials = self.ice.iter().find(|own| own.ufrag == check.local_ufrag)?;
-        let answer = check.respond(credentials.pwd.expose(), path.peer, identity.provider())?;
-        wire.send(&path, &answer, answer.len());
-        self.last_check = now;
+        let answer = check.respond(credentials.pwd.expose(), path.peer, &**identity.provider())?;
+        let _ = wire.send(&path, &answer, answer.len());
         let mut outcome = CheckOutcome::default();
-        if !self.addresses.contains(&path.peer) {
+        if let Some(known) = self.addresses.iter_mut().find(|known| known.0 == path.peer) {
+            (known.1, known.2) = (path, now);
+        } else {
             if self.addresses.len() == MAX_ADDRESSES {
                 // Never the one in use.
-                let at = self.addresses.iter().position(|a| Some(*a) != self.path.map(|p| p.peer));
-                outcome.lost = at.map(|at| self.addresses.remove(at));
+                let at = self.addresses.iter().position(|known| Some(known.0) != self.path.map(|p| p.peer));
+                outcome.lost = at.map(|at| self.addresses.remove(at).0);
             }
-            self.addresses.push(path.peer);
-            outcome.gained = Some(path.peer);
+            self.addresses.push((path.peer, path, now));
         }
         // Any valid check opens a path for the handshake; a nominating one decides it (RFC 8445, section 8.1.1).
         if self.path.is_none() || (check.nominates() && self.path != Some(path)) {
             self.path = Some(path);
         }
         Some(outcome)
+    }
+
+    /// Whether the peer still consents to be sent to (RFC 7675): its last check on the path in use is younger than
+    /// `timeout`. When it has gone from there, the connection follows it to where it was last heard of.
+    pub(crate) fn consents(&mut self, now: Instant, timeout: Duration) -> bool {
+        let fresh = |known: &&(SocketAddr, Path, Instant)| now.saturating_duration_since(known.2) <= timeout;
+        let Some(path) = self.path else { return true };
+        if self.addresses.iter().filter(fresh).any(|known| known.0 == path.peer) {
+            return true;
+        }
+        let newest = self.addresses.iter().filter(fresh).max_by_key(|known| known.2);
+        self.path = newest.map(|known| known.1).or(self.path);
+        newest.is_some()
     }
 
     /// Takes a DTLS datagram from a valid address. `Ok(true)`: the keys are there now.
@@ -144,7 +153,7 @@ impl Leg {
         Self::flush(dtls, path, wire);
         match event.map_err(|error| CloseReason::Handshake(error.to_string().into()))? {
             Some(DtlsEvent::Keys(keys)) => {
-                let srtp = Srtp::new(&keys, identity.provider())
+                let srtp = Srtp::new(*keys, identity.provider())
                     .map_err(|error| CloseReason::Handshake(error.to_string().into()))?;
                 self.srtp = Some(srtp);
                 self.shared.set_connected();
@@ -168,7 +177,7 @@ impl Leg {
 
     fn flush<W: Wire>(dtls: &mut DtlsServer, path: &Path, wire: &mut W) {
         while let Some(datagram) = dtls.poll_transmit() {
-            wire.send(path, &datagram, datagram.len());
+            let _ = wire.send(path, &datagram, datagram.len());
         }
     }
 
@@ -178,7 +187,7 @@ impl Leg {
             let mut bye = Vec::with_capacity(16);
             rtcp::write_bye(&mut bye, ssrc);
             if let Ok(sealed) = srtp.seal_rtcp(&bye) {
-                wire.send(path, &sealed, sealed.len());
+                let _ = wire.send(path, &sealed, sealed.len());
             }
         }
     }
@@ -200,6 +209,11 @@ impl Leg {
         }
         self.consumers.push(Some(attached));
         self.consumers.len() - 1
+    }
+
+    /// A consumer came and ended at once.
+    pub(crate) const fn had_consumer(&mut self) {
+        self.had_consumer = true;
     }
 
     /// Whether it had consumers and all of them have ended.

@@ -20,21 +20,23 @@ pub(crate) use wire::bind_all;
 pub(crate) mod bench {
     //! What the fan-out benchmark drives without a connection.
     pub(crate) use super::sender::{Outlet, Sender};
-    pub(crate) use super::wire::{Path, Wire};
+    pub(crate) use super::wire::{Path, Sent, Wire};
 }
 
+use crate::consumer::ConsumerCloseReason;
 use crate::dtls::DtlsIdentity;
 use crate::error::StartError;
 use crate::ice::Check;
 use crate::rtcp::{self, Rtcp};
 use crate::transport::CloseReason;
-use command::COMMAND_QUEUE;
+use command::{COMMAND_QUEUE, DATAGRAM_QUEUE, Forwarded};
 use leg::Leg;
 use mio::{Events, Poll, Token};
 use parking_lot::Mutex;
 use routes::Claim;
 use sender::Outlet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 use table::Table;
@@ -48,6 +50,10 @@ const TICK: Duration = Duration::from_millis(1);
 /// Between two slices of housekeeping, in which a hundredth of the connections is visited.
 const HOUSEKEEPING: Duration = Duration::from_millis(10);
 const HOUSEKEEPING_SLICES: usize = 100;
+/// Between two looks for connections that no check ever came for.
+const EXPIRY: Duration = Duration::from_secs(1);
+/// Between two attempts to get segmentation back.
+const RENEWAL: Duration = Duration::from_secs(10);
 /// Reads of a socket before frames have their turn.
 const RECEIVE_BATCHES: usize = 16;
 
@@ -67,6 +73,7 @@ pub(crate) struct Shard {
     parts: ShardParts,
     poll: Poll,
     commands: Receiver<Command>,
+    datagrams: Receiver<Forwarded>,
     ready: Arc<Mutex<Vec<FeedKey>>>,
     /// The buffer that `ready` is exchanged with.
     taken: Vec<FeedKey>,
@@ -75,8 +82,10 @@ pub(crate) struct Shard {
     report: Vec<u8>,
     next_tick: Instant,
     next_housekeeping: Instant,
+    next_expiry: Instant,
+    next_renewal: Instant,
     slice: usize,
-    ended: bool,
+    ended: Arc<AtomicBool>,
 }
 
 impl Shard {
@@ -85,22 +94,27 @@ impl Shard {
         parts.sockets.register(poll.registry()).map_err(StartError::Thread)?;
         let waker = Arc::new(mio::Waker::new(poll.registry(), WAKE).map_err(StartError::Thread)?);
         let (sender, commands) = sync_channel(COMMAND_QUEUE);
+        let (forward, datagrams) = sync_channel(DATAGRAM_QUEUE);
+        let ended = Arc::new(AtomicBool::new(false));
         let ready = Arc::new(Mutex::new(Vec::new()));
-        let handle = ShardHandle::new(sender, ready.clone(), waker);
+        let handle = ShardHandle::new(sender, forward, ended.clone(), ready.clone(), waker);
         let now = parts.clock.now();
         let shard = Self {
             table: Table::new(parts.index),
             parts,
             poll,
             commands,
+            datagrams,
             ready,
             taken: Vec::new(),
             scratch: Vec::with_capacity(64 << 10),
             report: Vec::with_capacity(256),
             next_tick: now,
             next_housekeeping: now,
+            next_expiry: now,
+            next_renewal: now,
             slice: 0,
-            ended: false,
+            ended,
         };
         Ok((shard, handle))
     }
@@ -109,13 +123,16 @@ impl Shard {
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(16);
         let mut more = false;
-        while !self.ended {
+        while !self.ended.load(Ordering::Acquire) {
             let timeout = if more { Some(Duration::ZERO) } else { self.timeout() };
             if let Err(error) = self.poll.poll(&mut events, timeout)
                 && error.kind() != std::io::ErrorKind::Interrupted
             {
                 tracing::error!(shard = self.parts.index, %error, "a media thread can't wait for events");
                 std::thread::sleep(TICK);
+            }
+            for event in &events {
+                self.parts.sockets.set_readable(event.token());
             }
             more = self.receive();
             self.obey();
@@ -130,6 +147,9 @@ impl Shard {
                 self.housekeeping(now);
             }
         }
+        let now = self.parts.clock.now();
+        let Self { parts, table, .. } = &mut self;
+        table.close_all(&parts.routes, now, &mut parts.sockets.sender());
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -153,7 +173,8 @@ impl Shard {
         let now = clock.now();
         sockets.receive(RECEIVE_BATCHES, |wire, received| {
             let Received { path, data } = received;
-            Incoming { table, routes, identity, wire, scratch, now, clock }.datagram(path, data);
+            Incoming { table, routes, identity, wire, scratch, now, clock, forwarded: false }
+                .datagram(path, data);
         })
     }
 
@@ -164,22 +185,29 @@ impl Shard {
             let now = clock.now();
             let mut wire = sockets.sender();
             match command {
-                Command::Datagram { path, data } => {
-                    Incoming { table, routes, identity, wire: &mut wire, scratch, now, clock }
-                        .datagram(&path, &data);
-                }
-                Command::Leg(id, command) => {
-                    if let Some(slot) = table.by_id(id) {
-                        table.command(slot, command, routes, identity, now, &mut wire);
+                Command::Leg(id, command) => match (table.by_id(id), command) {
+                    (Some(slot), command) => table.command(slot, command, routes, identity, now, &mut wire),
+                    // The connection ended while this was on its way.
+                    (None, LegCommand::AddConsumer(setup)) => {
+                        setup.shared.set_closed(ConsumerCloseReason::Transport);
                     }
+                    (None, _) => {}
+                },
+                Command::Feed { key, frames, group } => {
+                    table.feed_arrived(key, frames, group, now);
+                    // A notice that came before this is gone.
+                    table.fan_out(key, &mut wire, scratch);
                 }
-                Command::Feed { key, frames, group } => table.feed_arrived(key, frames, group, now),
                 Command::FeedEnded(key) => table.feed_ended(key, routes, now, &mut wire),
-                Command::Shutdown => {
-                    table.close_all(routes, now, &mut wire);
-                    self.ended = true;
-                }
             }
+        }
+        // Behind the commands, which what is forwarded may depend on.
+        while let Ok(Forwarded { path, data }) = self.datagrams.try_recv() {
+            let Self { parts, table, scratch, .. } = self;
+            let ShardParts { sockets, routes, identity, clock, .. } = parts;
+            let (now, mut wire) = (clock.now(), sockets.sender());
+            Incoming { table, routes, identity, wire: &mut wire, scratch, now, clock, forwarded: true }
+                .datagram(&path, &data);
         }
     }
 
@@ -202,8 +230,13 @@ impl Shard {
     fn housekeeping(&mut self, now: Instant) {
         self.slice = (self.slice + 1) % HOUSEKEEPING_SLICES;
         let Self { parts, table, report, .. } = self;
-        if parts.index == 0 && self.slice == 0 {
+        if parts.index == 0 && now >= self.next_expiry {
+            self.next_expiry = now + EXPIRY;
             parts.routes.expire(now, parts.connect_timeout);
+        }
+        if now >= self.next_renewal {
+            self.next_renewal = now + RENEWAL;
+            parts.sockets.renew_segmentation();
         }
         let wall = parts.clock.wall();
         let mut wire = parts.sockets.sender();
@@ -214,6 +247,7 @@ impl Shard {
                     table.close(slot, reason, &parts.routes, now, &mut wire);
                 } else {
                     each_second(leg, wall, &mut wire, report);
+                    table.reconcile(slot, &parts.routes, now, &mut wire);
                 }
             }
             slot += HOUSEKEEPING_SLICES;
@@ -223,7 +257,7 @@ impl Shard {
 
 /// Why a connection has come to its end, if it has.
 fn overdue(
-    leg: &Leg,
+    leg: &mut Leg,
     now: Instant,
     connect_timeout: Duration,
     consent_timeout: Duration,
@@ -231,7 +265,7 @@ fn overdue(
     if leg.srtp.is_none() && now.saturating_duration_since(leg.created) > connect_timeout {
         return Some(CloseReason::ConnectTimeout);
     }
-    (now.saturating_duration_since(leg.last_check) > consent_timeout).then_some(CloseReason::ConsentExpired)
+    (!leg.consents(now, consent_timeout)).then_some(CloseReason::ConsentExpired)
 }
 
 fn each_second(leg: &mut Leg, wall: vas_core::WallTime, wire: &mut SendOnly<'_>, report: &mut Vec<u8>) {
@@ -243,7 +277,7 @@ fn each_second(leg: &mut Leg, wall: vas_core::WallTime, wire: &mut SendOnly<'_>,
         if !report.is_empty()
             && let Ok(sealed) = srtp.seal_rtcp(report)
         {
-            wire.send(path, &sealed, sealed.len());
+            let _ = wire.send(path, &sealed, sealed.len());
         }
     }
 }
@@ -257,6 +291,8 @@ struct Incoming<'a, 'w> {
     scratch: &'a mut Vec<u8>,
     now: Instant,
     clock: &'a SharedClock,
+    /// It came by way of the queue between shards.
+    forwarded: bool,
 }
 
 impl Incoming<'_, '_> {
@@ -274,9 +310,10 @@ impl Incoming<'_, '_> {
     }
 
     fn forward(&self, shard: usize, path: &Path, data: &[u8]) {
-        if let Some(owner) = self.routes.shard(shard) {
-            // Refused means lost, as any datagram may be.
-            let _ = owner.send(Command::Datagram { path: *path, data: data.to_vec() });
+        if !self.forwarded
+            && let Some(owner) = self.routes.shard(shard)
+        {
+            owner.forward(Forwarded { path: *path, data: data.to_vec() });
         }
     }
 
@@ -288,13 +325,14 @@ impl Incoming<'_, '_> {
                 Claim::Mine(id, setup) => {
                     self.table.adopt(id, *setup, self.routes, self.identity, self.now, self.wire)
                 }
-                Claim::Other(shard) => return self.forward(shard, path, data),
+                // To this very shard too: it is told of new credentials before it looks at what was forwarded.
+                Claim::Owned(shard) => return self.forward(shard, path, data),
                 Claim::Unknown => return,
             },
         };
         let Some(leg) = self.table.leg_mut(slot) else { return };
         let Some(outcome) = leg.check(&mut check, *path, self.now, self.identity, self.wire) else { return };
-        self.table.addresses_changed(slot, &outcome, self.routes);
+        self.table.checked(slot, path.peer, &outcome, self.routes);
     }
 
     fn dtls(&mut self, path: &Path, data: &[u8]) {
@@ -344,9 +382,7 @@ impl Incoming<'_, '_> {
                 }
                 Rtcp::Nack { media_ssrc, lost } => each(media_ssrc, &mut |attached| {
                     let Some(feed) = feeds.get(&attached.feed) else { return };
-                    for sequence in lost.clone() {
-                        attached.sender.retransmit(sequence, &feed.ring, &mut outlet);
-                    }
+                    attached.sender.retransmit(lost.clone(), &feed.ring, &mut outlet);
                 }),
                 Rtcp::PictureLoss { media_ssrc } => {
                     each(media_ssrc, &mut |attached| attached.sender.request_key());

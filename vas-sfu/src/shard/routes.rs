@@ -4,6 +4,7 @@
 //! media.
 
 use super::command::{Command, LegCommand, LegSetup, Refused, ShardHandle};
+use crate::consumer::ConsumerCloseReason;
 use crate::transport::{CloseReason, TransportShared};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -25,6 +26,20 @@ struct Entry {
     place: Place,
     ufrags: Vec<String>,
     shared: Arc<TransportShared>,
+}
+
+impl Entry {
+    /// Tells those who hold handles that the connection has ended before a shard had it.
+    fn abandon(self, reason: &CloseReason) {
+        if let Place::Waiting(setup, _) = self.place {
+            for command in setup.pending {
+                if let LegCommand::AddConsumer(consumer) = command {
+                    consumer.shared.set_closed(ConsumerCloseReason::Transport);
+                }
+            }
+        }
+        self.shared.set_closed(reason.clone());
+    }
 }
 
 #[derive(Debug, Default)]
@@ -49,8 +64,8 @@ pub(crate) struct Routes {
 pub(crate) enum Claim {
     /// It is the asking shard's now.
     Mine(u64, Box<LegSetup>),
-    /// Another shard has it.
-    Other(usize),
+    /// A shard has it: another one, or the asking one under credentials that it is still to be told of.
+    Owned(usize),
     /// Nobody knows it.
     Unknown,
 }
@@ -100,7 +115,7 @@ impl Routes {
         let Some(&id) = table.ufrags.get(ufrag) else { return Claim::Unknown };
         let Some(entry) = table.legs.get_mut(&id) else { return Claim::Unknown };
         if let Place::Owned { shard: owner } = entry.place {
-            return if owner == shard { Claim::Unknown } else { Claim::Other(owner) };
+            return Claim::Owned(owner);
         }
         match std::mem::replace(&mut entry.place, Place::Owned { shard }) {
             Place::Waiting(setup, _) => Claim::Mine(id, setup),
@@ -126,27 +141,33 @@ impl Routes {
         }
     }
 
-    /// A connection answers to one more fragment, after an ICE restart.
-    pub(crate) fn add_ufrag(&self, id: u64, ufrag: &str) {
+    /// A connection no longer answers to a fragment.
+    pub(crate) fn remove_ufrag(&self, id: u64, ufrag: &str) {
         let mut table = self.table.lock();
         if let Some(entry) = table.legs.get_mut(&id) {
-            entry.ufrags.push(ufrag.to_owned());
-            table.ufrags.insert(ufrag.to_owned(), id);
+            entry.ufrags.retain(|known| known != ufrag);
+            table.ufrags.remove(ufrag);
         }
     }
 
     /// Hands a command to the connection, wherever it is.
     pub(crate) fn command(&self, id: u64, command: LegCommand) -> Result<(), Refused> {
         let shard = {
-            let mut table = self.table.lock();
+            let mut guard = self.table.lock();
+            let table = &mut *guard;
             let entry = table.legs.get_mut(&id).ok_or(Refused::Ended)?;
+            if let LegCommand::RestartIce(credentials) = &command {
+                // At once: the viewer may use them before its shard has seen the command.
+                entry.ufrags.push(credentials.ufrag.clone());
+                table.ufrags.insert(credentials.ufrag.clone(), id);
+            }
             match &mut entry.place {
                 Place::Owned { shard } => *shard,
                 Place::Waiting(..) if matches!(command, LegCommand::Close) => {
-                    let entry = Self::remove_from(&mut table, id, &[]);
-                    drop(table);
+                    let entry = Self::remove_from(table, id, &[]);
+                    drop(guard);
                     if let Some(entry) = entry {
-                        entry.shared.set_closed(CloseReason::Requested);
+                        entry.abandon(&CloseReason::Requested);
                     }
                     return Ok(());
                 }
@@ -191,7 +212,7 @@ impl Routes {
             .collect();
         for id in late {
             if let Some(entry) = Self::remove_from(&mut table, id, &[]) {
-                entry.shared.set_closed(CloseReason::ConnectTimeout);
+                entry.abandon(&CloseReason::ConnectTimeout);
             }
         }
     }
@@ -210,11 +231,24 @@ impl Routes {
             ids.into_iter().filter_map(|id| Self::remove_from(&mut table, id, &[])).collect()
         };
         for entry in waiting {
-            entry.shared.set_closed(CloseReason::Shutdown);
+            entry.abandon(&CloseReason::Shutdown);
         }
         for shard in self.shards.get().into_iter().flatten() {
-            let _ = shard.send(Command::Shutdown);
+            shard.shut_down();
         }
+    }
+
+    /// A shard has ended; connections that are still its own have ended with it.
+    pub(crate) fn shard_ended(&self, index: usize) {
+        let mut table = self.table.lock();
+        let owned = |entry: &Entry| matches!(entry.place, Place::Owned { shard } if shard == index);
+        let ids: Vec<u64> = table.legs.iter().filter(|(_, entry)| owned(entry)).map(|(id, _)| *id).collect();
+        for id in ids {
+            if let Some(entry) = Self::remove_from(&mut table, id, &[]) {
+                entry.abandon(&CloseReason::Shutdown);
+            }
+        }
+        table.addresses.retain(|_, (_, shard)| *shard != index);
     }
 
     /// Connections now, waiting ones included.

@@ -3,7 +3,7 @@
 //! The payloads are the producer's and shared; only headers and seals are a viewer's own.
 
 use super::stream::FrameRing;
-use super::wire::{Path, Wire};
+use super::wire::{Path, Sent as Outcome, Wire};
 use crate::consumer::ConsumerShared;
 use crate::frame::{Frame, TICKS_PER_MS};
 use crate::packetize::MAX_PAYLOAD;
@@ -39,8 +39,16 @@ const COMPRESSED_STEP: u32 = TICKS_PER_MS;
 const REPLAY_INTERVAL: Duration = Duration::from_millis(300);
 /// The same while no report has shown that anything arrives: the burst may have met a viewer without keys.
 const REPLAY_INTERVAL_UNSEEN: Duration = Duration::from_millis(100);
+/// The longest time between two replays for a viewer that keeps asking.
+const MAX_REPLAY_INTERVAL: Duration = Duration::from_secs(5);
+/// A viewer that has not asked for so long is trusted anew.
+const REPLAY_FORGIVEN: Duration = Duration::from_secs(10);
+/// Packets of a group that are sent to start a viewer; it waits for the next key picture where there are more.
+const MAX_GROUP: usize = MAX_QUEUED / 2;
 /// Retransmissions a second besides one for each packet sent.
 const RTX_ALLOWANCE: u32 = 512;
+/// Lost packets looked up for each that may be sent again: most of those asked for are held.
+const LOOKUPS_PER_RTX: u32 = 4;
 
 /// What was negotiated for a consumer.
 #[derive(Clone, Debug)]
@@ -93,7 +101,8 @@ pub(crate) struct Sender {
     next_rtx: u64,
     timestamp_offset: u32,
     last_timestamp: u32,
-    last_captured: Option<WallTime>,
+    /// Timestamp and time of capture of the newest live picture, for reports.
+    live: Option<(u32, WallTime)>,
     started: bool,
     frames: u32,
     queue: VecDeque<Queued>,
@@ -102,8 +111,11 @@ pub(crate) struct Sender {
     history: VecDeque<Sent>,
     wants_replay: bool,
     last_replay: Instant,
+    /// Replays in a row, each asked for soon after the one before.
+    replays: u32,
     seen_report: bool,
     rtx_left: u32,
+    lookups_left: u32,
     packets: u64,
     octets: u64,
 }
@@ -118,7 +130,7 @@ impl Sender {
             next_rtx: u64::from(rng.random::<u16>() >> 1),
             timestamp_offset: rng.random(),
             last_timestamp: 0,
-            last_captured: None,
+            live: None,
             started: false,
             frames: 0,
             queue: VecDeque::new(),
@@ -127,8 +139,10 @@ impl Sender {
             history: VecDeque::new(),
             wants_replay: false,
             last_replay: now,
+            replays: 0,
             seen_report: false,
             rtx_left: RTX_ALLOWANCE,
+            lookups_left: LOOKUPS_PER_RTX * RTX_ALLOWANCE,
             packets: 0,
             octets: 0,
         }
@@ -145,8 +159,10 @@ impl Sender {
 
     /// Pauses or resumes; who resumes starts anew.
     pub(crate) fn set_paused(&mut self, paused: bool) {
-        self.setup.paused = paused;
-        self.restart();
+        if self.setup.paused != paused {
+            self.setup.paused = paused;
+            self.restart();
+        }
     }
 
     /// Forgets what waits; sending begins again with a group of pictures.
@@ -162,20 +178,40 @@ impl Sender {
         if self.started || self.setup.paused {
             return;
         }
-        let group = ring.group();
-        let count = group.len();
-        let Some(live) = ring.group().last().map(|frame| frame.timestamp) else { return };
-        for (n, frame) in group.enumerate() {
-            let timestamp = if self.setup.playout_delay.is_some() {
-                live.wrapping_sub(COMPRESSED_STEP * (count - 1 - n) as u32)
-            } else {
-                frame.timestamp
-            };
-            self.enqueue(frame.clone(), timestamp);
+        let Some(newest) = ring.group().last() else { return };
+        if !group_fits(ring) {
+            return;
         }
-        self.pace = START_PACE;
+        let count = ring.group().len() as u32;
+        let before = newest.timestamp.wrapping_sub(COMPRESSED_STEP * count);
+        if self.packets > 0 && (before.wrapping_sub(self.last_timestamp) as i32) < 0 {
+            // It was sent more than that already: the group follows what it has, as in a replay.
+            self.place_group(ring, self.last_timestamp, 1);
+        } else if self.packets > 0 || self.setup.playout_delay.is_some() {
+            self.place_group(ring, before, COMPRESSED_STEP);
+        } else {
+            for frame in ring.group() {
+                self.enqueue(frame.clone(), frame.timestamp);
+            }
+        }
+        self.live = Some((newest.timestamp, newest.captured));
+        self.pace = self.start_pace();
         self.started = true;
         self.last_replay = now;
+    }
+
+    /// Queues the cached group with timestamps `step` apart, after `base`.
+    fn place_group(&mut self, ring: &FrameRing, base: u32, step: u32) {
+        for (n, frame) in ring.group().enumerate() {
+            self.enqueue(frame.clone(), base.wrapping_add(step * (n as u32 + 1)));
+        }
+    }
+
+    /// Packets a millisecond for a group: twice what the viewer says it can receive, where it says so.
+    fn start_pace(&self) -> u16 {
+        let bits_per_second = self.setup.shared.counters.estimate.load(Ordering::Relaxed);
+        let packets = 2 * bits_per_second / (8 * 1_000 * MAX_PAYLOAD as u64);
+        if bits_per_second == 0 { START_PACE } else { packets.clamp(1, u64::from(START_PACE)) as u16 }
     }
 
     /// A frame has arrived from the producer.
@@ -192,11 +228,17 @@ impl Sender {
             }
             self.started = true;
         }
+        self.live = Some((frame.timestamp, frame.captured));
         let packets = frame.run.len();
         let at_once = if frame.key { BURST } else { DELTA_BURST };
         if self.queue.is_empty() && packets <= at_once {
-            self.transmit(frame, 0, packets, frame.timestamp, outlet);
-            self.frames = self.frames.saturating_add(1);
+            let sent = self.transmit(frame, 0, packets, frame.timestamp, outlet);
+            if sent < packets {
+                self.pace = START_PACE;
+                self.enqueue_rest(frame.clone(), sent, frame.timestamp);
+            } else {
+                self.frames = self.frames.saturating_add(1);
+            }
             return;
         }
         if self.queued + packets > MAX_QUEUED {
@@ -211,10 +253,13 @@ impl Sender {
     }
 
     fn enqueue(&mut self, frame: Arc<Frame>, timestamp: u32) {
-        self.queued += frame.run.len();
+        self.enqueue_rest(frame, 0, timestamp);
+    }
+
+    fn enqueue_rest(&mut self, frame: Arc<Frame>, next: usize, timestamp: u32) {
+        self.queued += frame.run.len() - next;
         self.last_timestamp = timestamp;
-        self.last_captured = Some(frame.captured);
-        self.queue.push_back(Queued { frame, next: 0, timestamp });
+        self.queue.push_back(Queued { frame, next: next as u16, timestamp });
     }
 
     /// Sends what a millisecond's pace allows, and begins a replay that is due.
@@ -228,11 +273,12 @@ impl Sender {
         {
             let from = usize::from(head.next);
             let count = (head.frame.run.len() - from).min(budget);
-            budget -= count;
-            self.queued -= count;
-            self.transmit(&head.frame, from, count, head.timestamp, outlet);
-            if from + count < head.frame.run.len() {
-                head.next = (from + count) as u16;
+            let sent = self.transmit(&head.frame, from, count, head.timestamp, outlet);
+            self.queued -= sent;
+            // A full buffer is tried again in the next millisecond.
+            budget = if sent < count { 0 } else { budget - count };
+            if from + sent < head.frame.run.len() {
+                head.next = (from + sent) as u16;
                 self.queue.push_front(head);
             } else {
                 self.frames = self.frames.saturating_add(1);
@@ -243,28 +289,32 @@ impl Sender {
     /// The viewer has lost the picture. The cached group is sent again, since cameras can rarely be asked for a key
     /// picture; its timestamps lie between the last one sent and the next live one, so that they never run backwards.
     fn replay(&mut self, ring: &FrameRing, now: Instant) {
-        let interval = if self.seen_report { REPLAY_INTERVAL } else { REPLAY_INTERVAL_UNSEEN };
-        if !self.started || !self.queue.is_empty() {
+        let since = now.saturating_duration_since(self.last_replay);
+        if since > REPLAY_FORGIVEN {
+            self.replays = 0;
+        }
+        let first = if self.seen_report { REPLAY_INTERVAL } else { REPLAY_INTERVAL_UNSEEN };
+        let interval = (first * (1 << self.replays.min(8))).min(MAX_REPLAY_INTERVAL);
+        if !self.started || !self.queue.is_empty() || !group_fits(ring) {
             // A group is on its way already, or the next key picture starts one.
             self.wants_replay = false;
             return;
         }
-        if now.saturating_duration_since(self.last_replay) < interval {
+        if since < interval {
             return;
         }
         self.wants_replay = false;
         self.last_replay = now;
+        self.replays += 1;
         let count = ring.group().len() as u32;
-        let step = (ring.interval() / (count + 2)).max(1);
-        let base = self.last_timestamp;
-        for (n, frame) in ring.group().enumerate() {
-            self.enqueue(frame.clone(), base.wrapping_add(step * (n as u32 + 1)));
-        }
-        self.pace = START_PACE;
+        let step = (ring.interval() / (count + 2)).clamp(1, COMPRESSED_STEP);
+        self.place_group(ring, self.last_timestamp, step);
+        self.pace = self.start_pace();
         self.setup.shared.counters.replays.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Seals and sends packets `from..from + count` of a frame, in as few system calls as their sizes allow.
+    /// Seals and sends packets `from..from + count` of a frame, in as few system calls as their sizes allow. Gives how
+    /// many were sent; fewer when the system's buffer is full.
     fn transmit<W: Wire>(
         &mut self,
         frame: &Frame,
@@ -272,17 +322,16 @@ impl Sender {
         count: usize,
         timestamp: u32,
         outlet: &mut Outlet<'_, W>,
-    ) {
+    ) -> usize {
         let run = &frame.run;
         let end = from + count;
         let mut header = Header::new(&self.setup, timestamp.wrapping_add(self.timestamp_offset), self.frames);
-        let max_segments = outlet.wire.max_segments();
-        self.remember(frame.index, from, count, timestamp);
+        let max_segments = outlet.wire.max_segments(outlet.path);
         self.last_timestamp = timestamp;
-        self.last_captured = Some(frame.captured);
         let mut at = from;
         while at < end {
             let segments = run.segments_from(at, max_segments.min(end - at)).max(1);
+            let before = (self.next, self.octets);
             outlet.scratch.clear();
             for packet in at..at + segments {
                 header.set(self.next as u16, packet + 1 == run.len());
@@ -293,23 +342,34 @@ impl Sender {
                 self.next += 1;
                 self.octets += payload.len() as u64;
             }
-            self.packets += segments as u64;
             let segment = header.bytes().len() + run.payload(at).len() + outlet.srtp.overhead();
             debug_assert!(segment <= MAX_PACKET);
-            if !outlet.wire.send(outlet.path, outlet.scratch, segment) {
-                let dropped = &self.setup.shared.counters.unsent;
-                dropped.fetch_add(segments as u64, Ordering::Relaxed);
+            match outlet.wire.send(outlet.path, outlet.scratch, segment) {
+                Outcome::Taken => {}
+                Outcome::Failed => {
+                    let unsent = &self.setup.shared.counters.unsent;
+                    unsent.fetch_add(segments as u64, Ordering::Relaxed);
+                }
+                Outcome::Full => {
+                    // Nothing has left this machine, so the indexes are as good as unused.
+                    (self.next, self.octets) = before;
+                    break;
+                }
             }
+            self.remember(before.0, frame.index, at, segments, timestamp);
+            self.packets += segments as u64;
             at += segments;
         }
+        at - from
     }
 
-    fn remember(&mut self, frame: u64, packet: usize, count: usize, timestamp: u32) {
-        let sent = Sent { first: self.next, frame, packet: packet as u16, count: count as u16, timestamp };
+    fn remember(&mut self, first: u64, frame: u64, packet: usize, count: usize, timestamp: u32) {
+        let sent = Sent { first, frame, packet: packet as u16, count: count as u16, timestamp };
         if let Some(last) = self.history.back_mut()
             && last.frame == frame
             && last.timestamp == timestamp
             && last.packet + last.count == sent.packet
+            && last.first + u64::from(last.count) == first
         {
             last.count += sent.count;
             return;
@@ -326,24 +386,32 @@ impl Sender {
         if behind == 0 { None } else { self.next.checked_sub(u64::from(behind)) }
     }
 
-    /// Sends a packet again on the retransmission stream (RFC 4588, section 4).
+    /// Sends the packets that a viewer misses again on the retransmission stream (RFC 4588, section 4), as far as the
+    /// allowances of this second reach.
     pub(crate) fn retransmit<W: Wire>(
         &mut self,
-        sequence: u16,
+        lost: impl Iterator<Item = u16>,
         ring: &FrameRing,
         outlet: &mut Outlet<'_, W>,
     ) {
-        let counters = &self.setup.shared.counters;
-        counters.nacks.fetch_add(1, Ordering::Relaxed);
+        let mut asked = 0;
+        for sequence in lost {
+            asked += 1;
+            if self.rtx_left > 0 && self.lookups_left > 0 {
+                self.lookups_left -= 1;
+                self.retransmit_one(sequence, ring, outlet);
+            }
+        }
+        self.setup.shared.counters.nacks.fetch_add(asked, Ordering::Relaxed);
+    }
+
+    fn retransmit_one<W: Wire>(&mut self, sequence: u16, ring: &FrameRing, outlet: &mut Outlet<'_, W>) {
         let Some((ssrc, payload_type)) = self.setup.rtx else { return };
         let Some(index) = self.index_of(sequence) else { return };
         let at = self.history.partition_point(|sent| sent.first <= index);
         let Some(sent) = at.checked_sub(1).and_then(|at| self.history.get(at)) else { return };
         let offset = index - sent.first;
         let Some(frame) = ring.get(sent.frame).filter(|_| offset < u64::from(sent.count)) else { return };
-        if self.rtx_left == 0 {
-            return;
-        }
         self.rtx_left -= 1;
         let packet = usize::from(sent.packet) + offset as usize;
         let timestamp = sent.timestamp.wrapping_add(self.timestamp_offset);
@@ -353,8 +421,8 @@ impl Sender {
         let payload: [&[u8]; 2] = [&sequence.to_be_bytes(), frame.run.payload(packet)];
         if outlet.srtp.seal(outlet.scratch, header.bytes(), &payload, ssrc, self.next_rtx).is_ok() {
             self.next_rtx += 1;
-            outlet.wire.send(outlet.path, outlet.scratch, outlet.scratch.len());
-            counters.retransmitted.fetch_add(1, Ordering::Relaxed);
+            let _ = outlet.wire.send(outlet.path, outlet.scratch, outlet.scratch.len());
+            self.setup.shared.counters.retransmitted.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -398,14 +466,15 @@ impl Sender {
         let before = counters.packets.swap(self.packets, Ordering::Relaxed);
         counters.octets.store(self.octets, Ordering::Relaxed);
         self.rtx_left = RTX_ALLOWANCE + self.packets.saturating_sub(before) as u32;
+        self.lookups_left = LOOKUPS_PER_RTX * self.rtx_left;
     }
 
     /// Appends a sender report (RFC 3550, section 6.4.1) to `out`; nothing before the first packet.
     pub(crate) fn write_report(&self, out: &mut Vec<u8>, now: WallTime) {
-        let Some(captured) = self.last_captured.filter(|_| self.packets > 0) else { return };
+        let Some((timestamp, captured)) = self.live.filter(|_| self.packets > 0) else { return };
         let elapsed = now.micros_since(captured).clamp(0, 10_000_000) as u64;
         let ticks = (elapsed * u64::from(TICKS_PER_MS) / 1_000) as u32;
-        let rtp = self.last_timestamp.wrapping_add(self.timestamp_offset).wrapping_add(ticks);
+        let rtp = timestamp.wrapping_add(self.timestamp_offset).wrapping_add(ticks);
         rtcp::write_sender_report(
             out,
             self.setup.ssrc,
@@ -416,6 +485,11 @@ impl Sender {
             &self.setup.cname,
         );
     }
+}
+
+/// Whether the cached group can be sent at once to a viewer.
+fn group_fits(ring: &FrameRing) -> bool {
+    ring.group().map(|frame| frame.run.len()).sum::<usize>() <= MAX_GROUP
 }
 
 /// Bytes of the longest RTP header written here: the fixed part and one word of extensions.

@@ -11,22 +11,22 @@ struct Recorder {
     max_segments: usize,
     datagrams: Vec<Vec<u8>>,
     sends: usize,
-    refuse: bool,
+    refuse: Option<Outcome>,
 }
 
 impl Wire for Recorder {
-    fn max_segments(&self) -> usize {
+    fn max_segments(&self, _path: &Path) -> usize {
         self.max_segments
     }
 
-    fn send(&mut self, _path: &Path, data: &[u8], segment: usize) -> bool {
-        if self.refuse {
-            return false;
+    fn send(&mut self, _path: &Path, data: &[u8], segment: usize) -> Outcome {
+        if let Some(outcome) = self.refuse {
+            return outcome;
         }
         self.sends += 1;
         assert!(data.len().div_ceil(segment) <= self.max_segments);
         self.datagrams.extend(data.chunks(segment).map(<[u8]>::to_vec));
-        true
+        Outcome::Taken
     }
 }
 
@@ -70,8 +70,8 @@ impl Viewer {
         };
         Self {
             sender: Sender::new(setup, now),
-            srtp: Srtp::new(&ours, &*provider).unwrap(),
-            wire: Recorder { max_segments: 44, datagrams: Vec::new(), sends: 0, refuse: false },
+            srtp: Srtp::new(ours, &provider).unwrap(),
+            wire: Recorder { max_segments: 44, datagrams: Vec::new(), sends: 0, refuse: None },
             reader: theirs.reader(),
             scratch: Vec::new(),
             path: Path { socket: 0, peer: "127.0.0.1:9".parse().unwrap(), local: None },
@@ -208,7 +208,7 @@ fn lost_packets_are_sent_again_on_the_retransmission_stream() {
     }
     let first = viewer.received();
     for lost in [&first[0], &first[7], &first[19]] {
-        viewer.act(|sender, ring, _, outlet| sender.retransmit(lost.sequence, ring, outlet));
+        viewer.act(|sender, ring, _, outlet| sender.retransmit([lost.sequence].into_iter(), ring, outlet));
         let again = viewer.received().remove(0);
         assert_eq!((again.ssrc, again.payload_type, again.marker), (78, 103, lost.marker));
         assert_eq!(again.timestamp, lost.timestamp);
@@ -216,7 +216,7 @@ fn lost_packets_are_sent_again_on_the_retransmission_stream() {
         assert_eq!(again.payload[2..], lost.payload);
     }
     for unknown in [first[0].sequence.wrapping_sub(1), first[19].sequence.wrapping_add(1)] {
-        viewer.act(|sender, ring, _, outlet| sender.retransmit(unknown, ring, outlet));
+        viewer.act(|sender, ring, _, outlet| sender.retransmit([unknown].into_iter(), ring, outlet));
         assert!(viewer.received().is_empty());
     }
 }
@@ -227,9 +227,13 @@ fn retransmissions_have_an_allowance() {
     viewer.live(&frame(0, true, 4, 300));
     let sequence = viewer.received()[0].sequence;
     for _ in 0..10 * RTX_ALLOWANCE {
-        viewer.act(|sender, ring, _, outlet| sender.retransmit(sequence, ring, outlet));
+        viewer.act(|sender, ring, _, outlet| sender.retransmit([sequence].into_iter(), ring, outlet));
     }
     assert_eq!(viewer.wire.datagrams.len(), RTX_ALLOWANCE as usize);
+    viewer.act(|sender, _, _, _| sender.each_second());
+    viewer
+        .act(|sender, ring, _, outlet| sender.retransmit((0..u16::MAX).cycle().take(1 << 20), ring, outlet));
+    assert_eq!(viewer.sender.lookups_left, 0, "numbers that nobody sent cost allowance too");
 }
 
 #[test]
@@ -261,8 +265,13 @@ fn replays_are_throttled() {
     let first = viewer.drain();
     viewer.act(|sender, _, _, _| sender.request_key());
     let second = viewer.drain();
-    assert!(first >= REPLAY_INTERVAL.as_millis() as usize && second >= REPLAY_INTERVAL.as_millis() as usize);
+    let least = REPLAY_INTERVAL.as_millis() as usize;
+    assert!(first >= least && second >= 2 * least, "{first} {second}");
     assert_eq!(viewer.received().len(), 8);
+    for _ in 0..8 {
+        viewer.act(|sender, _, _, _| sender.request_key());
+        assert!(viewer.drain() <= MAX_REPLAY_INTERVAL.as_millis() as usize + 1);
+    }
 }
 
 #[test]
@@ -292,16 +301,71 @@ fn what_waits_is_bounded() {
 fn what_the_system_refuses_is_counted_and_can_be_asked_for() {
     let mut viewer = Viewer::new(None);
     viewer.live(&frame(0, true, 1, 300));
-    viewer.wire.refuse = true;
+    viewer.wire.refuse = Some(Outcome::Failed);
     viewer.live(&frame(1, false, 1, 300));
-    viewer.wire.refuse = false;
+    viewer.wire.refuse = None;
     viewer.live(&frame(2, false, 1, 300));
     let packets = viewer.received();
     let missing = packets[0].sequence.wrapping_add(1);
     assert_eq!(packets[1].sequence, missing.wrapping_add(1));
-    viewer.act(|sender, ring, _, outlet| sender.retransmit(missing, ring, outlet));
+    viewer.act(|sender, ring, _, outlet| sender.retransmit([missing].into_iter(), ring, outlet));
     assert_eq!(viewer.received()[0].payload[..2], missing.to_be_bytes());
     assert_eq!(viewer.sender.setup.shared.counters.unsent.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn what_a_full_buffer_holds_up_is_sent_later_without_a_gap() {
+    let mut viewer = Viewer::new(None);
+    viewer.live(&frame(0, true, 3, 300));
+    viewer.wire.refuse = Some(Outcome::Full);
+    for n in 1..4 {
+        viewer.live(&frame(n, false, 3, 300));
+    }
+    viewer.act(|sender, ring, now, outlet| sender.pump(ring, now, outlet));
+    viewer.wire.refuse = None;
+    viewer.drain();
+    viewer.live(&frame(4, false, 3, 300));
+    let packets = viewer.received();
+    assert_eq!(packets.len(), 15);
+    assert_in_sequence(&packets);
+    assert_eq!(viewer.sender.setup.shared.counters.unsent.load(Ordering::Relaxed), 0);
+    viewer.act(|sender, ring, _, outlet| sender.retransmit([packets[5].sequence].into_iter(), ring, outlet));
+    assert_eq!(viewer.received()[0].payload[2..], packets[5].payload);
+}
+
+#[test]
+fn who_resumes_gets_the_group_and_time_never_runs_backwards() {
+    for playout_delay in [None, Some(5)] {
+        let mut viewer = Viewer::new(playout_delay);
+        for n in 0..10 {
+            viewer.live(&frame(n, n == 0, 1, 300));
+        }
+        for missed in [0, 30] {
+            let from = viewer.ring.group().last().unwrap().index + 1;
+            viewer.act(|sender, _, _, _| sender.set_paused(true));
+            for n in from..from + missed {
+                viewer.live(&frame(n, false, 1, 300));
+            }
+            viewer.act(|sender, ring, now, _| {
+                sender.set_paused(false);
+                sender.start(ring, now);
+            });
+            viewer.drain();
+            viewer.live(&frame(from + missed, false, 1, 300));
+        }
+        assert_in_sequence(&viewer.received());
+    }
+}
+
+#[test]
+fn a_group_too_large_for_the_queue_is_waited_out() {
+    let mut viewer = Viewer::new(None);
+    viewer.ring.push(frame(0, true, MAX_GROUP, 10));
+    viewer.ring.push(frame(1, false, 1, 10));
+    viewer.act(|sender, ring, now, _| sender.start(ring, now));
+    assert!(!viewer.sender.is_busy());
+    viewer.live(&frame(2, true, 1, 10));
+    assert_eq!(viewer.received().len(), 1);
 }
 
 #[test]
@@ -323,6 +387,6 @@ fn sequence_numbers_wrap() {
     let packets = viewer.received();
     assert_in_sequence(&packets);
     assert_eq!(packets.last().unwrap().sequence, 13);
-    viewer.act(|sender, ring, _, outlet| sender.retransmit(65_533, ring, outlet));
+    viewer.act(|sender, ring, _, outlet| sender.retransmit([65_533].into_iter(), ring, outlet));
     assert_eq!(viewer.received().len(), 1);
 }

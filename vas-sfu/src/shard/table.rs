@@ -110,15 +110,18 @@ impl Table {
         slot
     }
 
-    pub(super) fn addresses_changed(&mut self, slot: usize, outcome: &CheckOutcome, routes: &Routes) {
+    /// A valid check has come from `peer`, whose datagrams are this connection's from now on.
+    pub(super) fn checked(&mut self, slot: usize, peer: SocketAddr, outcome: &CheckOutcome, routes: &Routes) {
         let Some(leg) = self.legs.get(slot) else { return };
         if let Some(address) = outcome.lost {
-            self.by_address.remove(&address);
+            if self.by_address.get(&address) == Some(&slot) {
+                self.by_address.remove(&address);
+            }
             routes.remove_address(leg.id, address);
         }
-        if let Some(address) = outcome.gained {
-            self.by_address.insert(address, slot);
-            routes.add_address(leg.id, address, self.shard);
+        if self.by_address.get(&peer) != Some(&slot) {
+            self.by_address.insert(peer, slot);
+            routes.add_address(leg.id, peer, self.shard);
         }
     }
 
@@ -140,7 +143,9 @@ impl Table {
             }
             LegCommand::AddConsumer(setup) => {
                 if leg.consumers.iter().flatten().count() < MAX_CONSUMERS {
-                    self.add_consumer(slot, Sender::new(*setup, now), now);
+                    self.add_consumer(slot, Sender::new(*setup, now), routes, now, wire);
+                } else {
+                    setup.shared.set_closed(ConsumerCloseReason::Transport);
                 }
             }
             LegCommand::RemoveConsumer(id) => {
@@ -148,6 +153,7 @@ impl Table {
                     |a: &Option<Attached>| a.as_ref().is_some_and(|a| a.sender.setup().shared.id == id);
                 if let Some(at) = leg.consumers.iter().position(wanted) {
                     self.remove_consumer(slot, at, ConsumerCloseReason::Requested, wire);
+                    self.close_if_exhausted(slot, CloseReason::Requested, routes, now, wire);
                 }
             }
             LegCommand::SetPaused(id, paused) => {
@@ -164,18 +170,34 @@ impl Table {
                 self.list_if_busy(slot);
             }
             LegCommand::RestartIce(credentials) => {
-                routes.add_ufrag(leg.id, &credentials.ufrag);
+                let id = leg.id;
                 self.by_ufrag.insert(credentials.ufrag.clone(), slot);
                 if let Some(old) = leg.restart_ice(credentials) {
                     self.by_ufrag.remove(&old);
+                    routes.remove_ufrag(id, &old);
                 }
             }
             LegCommand::Close => self.close(slot, CloseReason::Requested, routes, now, wire),
         }
     }
 
-    fn add_consumer(&mut self, slot: usize, sender: Sender, now: Instant) {
+    fn add_consumer(
+        &mut self,
+        slot: usize,
+        sender: Sender,
+        routes: &Arc<Routes>,
+        now: Instant,
+        wire: &mut SendOnly<'_>,
+    ) {
         let producer = sender.setup().producer.clone();
+        if producer.is_closed() {
+            sender.setup().shared.set_closed(ConsumerCloseReason::Producer);
+            if let Some(leg) = self.legs.get_mut(slot) {
+                leg.had_consumer();
+            }
+            self.close_if_exhausted(slot, CloseReason::Producer, routes, now, wire);
+            return;
+        }
         let key = match self.by_producer.get(&producer.id) {
             Some(key) => *key,
             None => self.open_feed(producer),
@@ -241,10 +263,51 @@ impl Table {
                 leg.say_bye(attached.sender.setup().ssrc, wire);
                 attached.sender.setup().shared.set_closed(ConsumerCloseReason::Producer);
             }
-            if leg.is_exhausted() && leg.shared.closes_with_consumers() {
-                self.close(slot, CloseReason::Producer, routes, now, wire);
+            self.close_if_exhausted(slot, CloseReason::Producer, routes, now, wire);
+        }
+    }
+
+    /// Ends a connection that was to live as long as its consumers, when the last of them has ended.
+    fn close_if_exhausted<W: Wire>(
+        &mut self,
+        slot: usize,
+        reason: CloseReason,
+        routes: &Routes,
+        now: Instant,
+        wire: &mut W,
+    ) {
+        if self.legs.get(slot).is_some_and(|leg| leg.is_exhausted() && leg.shared.closes_with_consumers()) {
+            self.close(slot, reason, routes, now, wire);
+        }
+    }
+
+    /// Once a second for a connection: what its handles have asked for and may not have reached this shard, for a queue
+    /// was full.
+    pub(super) fn reconcile(
+        &mut self,
+        slot: usize,
+        routes: &Arc<Routes>,
+        now: Instant,
+        wire: &mut SendOnly<'_>,
+    ) {
+        let Some(leg) = self.legs.get(slot) else { return };
+        if leg.shared.is_closing() {
+            return self.close(slot, CloseReason::Requested, routes, now, wire);
+        }
+        for at in 0..leg.consumers.len() {
+            let Some(Some(attached)) = self.legs.get(slot).and_then(|leg| leg.consumers.get(at)) else {
+                continue;
+            };
+            let (feed, setup) = (attached.feed, attached.sender.setup());
+            if setup.producer.is_closed() {
+                // Ends this consumer with all others of the producer.
+                return self.feed_ended(feed, routes, now, wire);
+            }
+            if setup.shared.is_closed() {
+                self.remove_consumer(slot, at, ConsumerCloseReason::Requested, wire);
             }
         }
+        self.close_if_exhausted(slot, CloseReason::Requested, routes, now, wire);
     }
 
     fn remove_consumer<W: Wire>(
@@ -345,6 +408,10 @@ impl Table {
         wire: &mut W,
     ) {
         let Some(leg) = self.legs.get_mut(slot) else { return };
+        if reason == CloseReason::ConsentExpired {
+            // Nothing may be sent there any more, a goodbye included (RFC 7675, section 5.1).
+            leg.path = None;
+        }
         for at in 0..leg.consumers.len() {
             self.remove_consumer(slot, at, ConsumerCloseReason::Transport, wire);
         }
@@ -355,12 +422,13 @@ impl Table {
         for ufrag in leg.ufrags() {
             self.by_ufrag.remove(ufrag);
         }
-        for address in &leg.addresses {
+        let addresses: Vec<SocketAddr> = leg.addresses.iter().map(|known| known.0).collect();
+        for address in &addresses {
             if self.by_address.get(address) == Some(&slot) {
                 self.by_address.remove(address);
             }
         }
-        routes.remove(leg.id, &leg.addresses);
+        routes.remove(leg.id, &addresses);
         tracing::debug!(transport = %leg.shared.id, %reason, "viewer's connection ended");
         leg.shared.set_closed(reason);
     }

@@ -21,14 +21,24 @@ pub(crate) struct Path {
     pub(crate) local: Option<IpAddr>,
 }
 
+/// What became of a send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// The system took it.
+    Taken,
+    /// The system's buffer is full: nothing has left, and the same may be tried again.
+    Full,
+    /// It can't be sent; it is as lost as on any network.
+    Failed,
+}
+
 /// Sends datagrams; the sockets of a shard, or a stand-in.
 pub(crate) trait Wire {
-    /// Datagrams that one send may hold.
-    fn max_segments(&self) -> usize;
+    /// Datagrams that one send on this path may hold.
+    fn max_segments(&self, path: &Path) -> usize;
 
-    /// Sends `data` as datagrams of `segment` bytes, the last of which may be shorter. Tells whether the system took
-    /// it; what it did not take is as lost as on any network.
-    fn send(&mut self, path: &Path, data: &[u8], segment: usize) -> bool;
+    /// Sends `data` as datagrams of `segment` bytes, the last of which may be shorter.
+    fn send(&mut self, path: &Path, data: &[u8], segment: usize) -> Sent;
 }
 
 /// Segments in one send: the kernel takes 64 and no more than 64 KiB.
@@ -36,6 +46,9 @@ const MAX_SEGMENTS: usize = 44;
 
 /// Bytes of a receive buffer: the kernel may hand over several datagrams of a flow at once.
 const RECEIVE_BUFFER: usize = 64 << 10;
+
+/// The longest datagram of a viewer that is looked at: checks, handshakes and reports stay well below.
+const MAX_DATAGRAM: usize = 2_048;
 
 /// Receive buffers, thus reads with one system call.
 const RECEIVE_BATCH: usize = if BATCH_SIZE < 8 { BATCH_SIZE } else { 8 };
@@ -46,6 +59,8 @@ struct MediaSocket {
     state: UdpSocketState,
     /// Bound to one address, which is then the source of whatever is sent.
     bound_to_one: bool,
+    /// Whether something may be waiting to be read.
+    readable: bool,
 }
 
 /// The sockets of one shard, one for each address that the SFU listens on.
@@ -63,9 +78,17 @@ fn bind(address: SocketAddr, buffer_bytes: usize) -> io::Result<UdpSocket> {
     }
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
-    // The kernel's limit may be lower; it takes what it allows.
+    // The kernel's limit may be lower; it takes what it allows, and counts the double of it.
     let _ = socket.set_send_buffer_size(buffer_bytes);
     let _ = socket.set_recv_buffer_size(buffer_bytes);
+    let granted = socket.send_buffer_size().unwrap_or(0) / 2;
+    if granted < buffer_bytes {
+        tracing::warn!(
+            granted,
+            wanted = buffer_bytes,
+            "small send buffer; raise net.core.wmem_max for many viewers"
+        );
+    }
     socket.bind(&address.into())?;
     Ok(socket.into())
 }
@@ -126,7 +149,7 @@ impl Sockets {
             .map(|socket| {
                 let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
                 let bound_to_one = !socket.local_addr()?.ip().is_unspecified();
-                Ok(MediaSocket { socket, state, bound_to_one })
+                Ok(MediaSocket { socket, state, bound_to_one, readable: false })
             })
             .collect::<io::Result<_>>()
             .map_err(StartError::Thread)?;
@@ -140,6 +163,24 @@ impl Sockets {
         Ok(())
     }
 
+    /// The poll set says that a socket has something to read.
+    pub(crate) fn set_readable(&mut self, token: Token) {
+        if let Some(socket) = self.sockets.get_mut(token.0) {
+            socket.readable = true;
+        }
+    }
+
+    /// Asks again for segmentation where it was given up: a single path can be to blame.
+    pub(crate) fn renew_segmentation(&mut self) {
+        for MediaSocket { socket, state, .. } in &mut self.sockets {
+            if state.max_gso_segments() == 1
+                && let Ok(fresh) = UdpSocketState::new(UdpSockRef::from(&*socket))
+            {
+                *state = fresh;
+            }
+        }
+    }
+
     /// Gives `handle` what has arrived, at most `batches` reads of each socket so that sending is never starved.
     /// Tells whether something may be left.
     pub(crate) fn receive(
@@ -149,7 +190,11 @@ impl Sockets {
     ) -> bool {
         let mut more = false;
         for index in 0..self.sockets.len() {
-            more |= self.receive_on(index, batches, &mut handle);
+            if self.sockets[index].readable {
+                let left = self.receive_on(index, batches, &mut handle);
+                self.sockets[index].readable = left;
+                more |= left;
+            }
         }
         more
     }
@@ -163,18 +208,23 @@ impl Sockets {
         let mut metas = [RecvMeta::default(); RECEIVE_BATCH];
         for _ in 0..batches {
             let socket = &self.sockets[index];
-            let mut slices: Vec<IoSliceMut<'_>> =
-                self.buffers.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
+            let mut buffers = self.buffers.iter_mut();
+            let mut slices: [IoSliceMut<'_>; RECEIVE_BATCH] =
+                std::array::from_fn(|_| IoSliceMut::new(buffers.next().map_or(&mut [], Vec::as_mut_slice)));
             let count = match socket.state.recv(UdpSockRef::from(&socket.socket), &mut slices, &mut metas) {
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 // An earlier send to a port that nobody listens on: the error of another connection.
                 Err(_) => continue,
             };
-            drop(slices);
             for (meta, buffer) in metas[..count].iter().zip(&self.buffers) {
+                // Nobody can be answered at port 0, and trying to makes the kernel refuse segmentation.
+                if meta.addr.port() == 0 {
+                    continue;
+                }
                 let path = Path { socket: index, peer: meta.addr, local: meta.dst_ip };
-                for data in buffer[..meta.len].chunks(meta.stride.max(1)) {
+                let datagrams = buffer[..meta.len].chunks(meta.stride.max(1));
+                for data in datagrams.filter(|data| data.len() <= MAX_DATAGRAM) {
                     handle(&mut SendOnly { sockets: &self.sockets }, &Received { path, data });
                 }
             }
@@ -194,14 +244,14 @@ pub(crate) struct SendOnly<'a> {
 }
 
 impl Wire for SendOnly<'_> {
-    fn max_segments(&self) -> usize {
+    fn max_segments(&self, path: &Path) -> usize {
         // Falls to 1 when the kernel or the card refuses segmentation.
-        self.sockets.iter().map(|socket| socket.state.max_gso_segments()).min().unwrap_or(1).min(MAX_SEGMENTS)
+        self.sockets.get(path.socket).map_or(1, |socket| socket.state.max_gso_segments()).min(MAX_SEGMENTS)
     }
 
-    fn send(&mut self, path: &Path, data: &[u8], segment: usize) -> bool {
-        let Some(MediaSocket { socket, state, bound_to_one }) = self.sockets.get(path.socket) else {
-            return false;
+    fn send(&mut self, path: &Path, data: &[u8], segment: usize) -> Sent {
+        let Some(MediaSocket { socket, state, bound_to_one, .. }) = self.sockets.get(path.socket) else {
+            return Sent::Failed;
         };
         let transmit = Transmit {
             destination: path.peer,
@@ -211,16 +261,17 @@ impl Wire for SendOnly<'_> {
             src_ip: path.local.filter(|_| !bound_to_one),
         };
         match state.try_send(UdpSockRef::from(socket), &transmit) {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Ok(()) => Sent::Taken,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Sent::Full,
             // The kernel would not segment; from now on it won't be asked to.
             Err(_) if transmit.segment_size.is_some() && state.max_gso_segments() == 1 => {
-                data.chunks(segment).all(|contents| {
+                let all = data.chunks(segment).all(|contents| {
                     let one = Transmit { contents, segment_size: None, ..transmit.clone() };
                     state.try_send(UdpSockRef::from(socket), &one).is_ok()
-                })
+                });
+                if all { Sent::Taken } else { Sent::Failed }
             }
-            Err(_) => false,
+            Err(_) => Sent::Failed,
         }
     }
 }

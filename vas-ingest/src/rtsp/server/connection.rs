@@ -10,7 +10,7 @@
 
 use super::Shared;
 use super::auth::Gate;
-use super::framer::{FrameError, Framer, Incoming, MAX_PART};
+use super::framer::{FrameError, Framer, Incoming};
 use super::response::Response;
 use super::session::Session;
 use bytes::{Buf, BytesMut};
@@ -33,6 +33,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// For what is left to be written once the connection is to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Room made for each read.
+const READ_SIZE: usize = 4 << 10;
 /// Empty buffers above this are given back.
 const KEPT_BUFFER: usize = 1 << 20;
 
@@ -111,7 +113,7 @@ impl Connection {
         };
         if end == End::Stopped && self.shared.polite.load(Ordering::Acquire) {
             self.end_session();
-            // Whole frames or nothing would be nicer, but a client that reads gets them in one piece.
+            // A client that has kept up gets all of it; nobody waits for one that has not.
             let _ = stream.try_write(&self.out);
         }
         tracing::debug!(peer = %self.peer, ?end, "rtsp client gone");
@@ -120,6 +122,7 @@ impl Connection {
 
     async fn wait(&mut self, stream: &mut TcpStream, tick: &mut tokio::time::Interval) -> Event {
         let (mut reader, mut writer) = stream.split();
+        self.input.reserve(READ_SIZE);
         let room = self.out.len() < self.shared.config.max_queue;
         let open = self.closing.is_none();
         let playing = self.session.as_ref().is_some_and(Session::is_playing);
@@ -186,9 +189,7 @@ impl Connection {
                 }
             }
         }
-        if self.input.is_empty() {
-            self.input = BytesMut::with_capacity(self.input.capacity().min(MAX_PART));
-        } else {
+        if !self.input.is_empty() {
             self.request_since.get_or_insert(now);
         }
     }
