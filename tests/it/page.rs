@@ -35,11 +35,11 @@ async fn the_demo_plays_both_cameras() -> Result<()> {
     page.wait_for(&format!("{} === 2", playing(50)), SOON).await?;
     // The README's picture; `make screenshot` takes it from there.
     page.set_viewport(1280, 490).await?;
-    page.wait_for(&format!("{} === 2", playing(60)), SOON).await?;
+    page.wait_for(&format!("{} === 2", playing(120)), SOON).await?;
     let shots = Path::new(env!("CARGO_TARGET_TMPDIR"));
     page.screenshot(&shots.join("page.png")).await?;
     page.set_viewport(390, 844).await?;
-    page.wait_for(&format!("{} === 2", playing(75)), SOON).await?;
+    page.wait_for(&format!("{} === 2", playing(140)), SOON).await?;
     page.screenshot(&shots.join("page-phone.png")).await?;
     let errors = page.console_errors().await?;
     ensure!(errors.is_empty(), "{errors:?}");

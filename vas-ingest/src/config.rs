@@ -13,6 +13,9 @@ pub struct IngestConfig {
     pub request_timeout: Duration,
     /// Without a picture for so long a session has failed, from the start as well as later. Default 10 s.
     pub media_timeout: Duration,
+    /// Without a picture that can be decoded for so long, while others come, a session has failed: it has no key pictures
+    /// or its parameter sets are of no use. Longer than the longest interval of key pictures. Default 60 s.
+    pub key_timeout: Duration,
     /// For the answer to TEARDOWN when a session ends. Default 2 s.
     pub teardown_timeout: Duration,
     /// Connects under way at once. Default 32.
@@ -31,6 +34,7 @@ impl Default for IngestConfig {
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(5),
             media_timeout: Duration::from_secs(10),
+            key_timeout: Duration::from_secs(60),
             teardown_timeout: Duration::from_secs(2),
             max_connects: 32,
             max_connects_per_host: 4,

@@ -270,6 +270,18 @@ pub(crate) fn no_media(limit: Duration, before: bool, endpoint: &str) -> Reason 
     Reason::new(ReasonCode::NoMedia, text)
 }
 
+/// Pictures came for `limit`, and none that decoding could start at.
+pub(crate) fn no_key(limit: Duration, endpoint: &str) -> Reason {
+    let limit = seconds(limit);
+    Reason::new(
+        ReasonCode::BadMedia,
+        format!(
+            "{endpoint} sends pictures, but for {limit} no key picture with usable parameter sets; check its interval of \
+             key pictures and its codec"
+        ),
+    )
+}
+
 /// Nothing usable came for `limit`, though `garbage` pieces of data did.
 pub(crate) fn bad_media(limit: Duration, garbage: u64, endpoint: &str) -> Reason {
     Reason::new(

@@ -36,7 +36,7 @@ fn run(cli: Cli) -> Result<()> {
         .thread_name("vas")
         .build()
         .context("can't start the runtime")?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         match cli.command.unwrap_or(Command::Serve) {
             Command::Serve => serve(&started(loaded)?).await,
             #[cfg(feature = "test-camera")]
@@ -44,7 +44,10 @@ fn run(cli: Cli) -> Result<()> {
             Command::Check => check(&loaded).await,
             Command::Config => Ok(()),
         }
-    })
+    });
+    // A name that is still being looked up must not hold up the end.
+    runtime.shutdown_background();
+    result
 }
 
 /// Starts logging and tells what is odd about the configuration.

@@ -144,24 +144,39 @@ pub fn mask_url(text: &str) -> String {
     format!("{scheme}{user}{}", mask_parameters(tail))
 }
 
-/// Masks the values of `name=value` pairs, separated by `?`, `&` or `;`, whose names are those of passwords. Some
-/// cameras have such pairs in the path (`/user=admin_password=..._channel=1`), so `/` and `_` separate as well.
+/// Masks the values of `name=value` pairs whose names are those of passwords: in the query up to the next `&`; in the
+/// path, where some cameras have such pairs (`/user=admin_password=..._channel=1`), up to the next pair.
 fn mask_parameters(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
-    for part in text.split_inclusive(['?', '&', ';', '/', '_']) {
-        match part.split_once('=') {
-            Some((name, value))
-                if SECRET_PARAMETERS.iter().any(|secret| name.eq_ignore_ascii_case(secret)) =>
-            {
-                masked.push_str(name);
-                masked.push('=');
-                masked.push_str(MASK);
-                masked.extend(value.chars().last().filter(|last| "?&;/_".contains(*last)));
-            }
-            _ => masked.push_str(part),
+    let (path, query) = text.split_at(text.find('?').unwrap_or(text.len()));
+    for (mut rest, in_path) in [(path, true), (query, false)] {
+        while let Some(value) = secret_value(rest) {
+            masked.push_str(&rest[..value]);
+            masked.push_str(MASK);
+            let ends = |(at, separator): &(usize, char)| match separator {
+                '&' => true,
+                '_' | ';' => in_path && starts_pair(&rest[value + at + 1..]),
+                _ => false,
+            };
+            let end = rest[value..].char_indices().find(ends).map_or(rest.len(), |(at, _)| value + at);
+            rest = &rest[end..];
         }
+        masked.push_str(rest);
     }
     masked
+}
+
+/// Where the value of the first pair begins whose name is that of a password.
+fn secret_value(text: &str) -> Option<usize> {
+    text.match_indices('=').find_map(|(at, _)| {
+        let name = text[..at].rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("");
+        SECRET_PARAMETERS.iter().any(|secret| name.eq_ignore_ascii_case(secret)).then_some(at + 1)
+    })
+}
+
+fn starts_pair(text: &str) -> bool {
+    let name = text.bytes().take_while(u8::is_ascii_alphanumeric).count();
+    name > 0 && text.as_bytes().get(name) == Some(&b'=')
 }
 
 /// What a device is, apart from its id: the fields that its owner gives.
@@ -209,6 +224,12 @@ mod tests {
                 "rtsp://cam/user=admin_password=s3cret_channel=1",
                 "rtsp://cam/user=admin_password=***_channel=1",
             ),
+            ("rtsp://cam/1?password=my_s3cret/x;y=z&a=b", "rtsp://cam/1?password=***&a=b"),
+            (
+                "rtsp://cam/user=u_password=a_s3cret/b_channel=1_x=2",
+                "rtsp://cam/user=u_password=***_channel=1_x=2",
+            ),
+            ("rtsp://cam/a?Pwd=s3cret", "rtsp://cam/a?Pwd=***"),
             ("no url, but admin:s3cret@cam", "no url, but admin:***@cam"),
         ] {
             assert_eq!(mask_url(given), shown);

@@ -25,6 +25,8 @@ pub(crate) struct Pump<'a> {
     live: bool,
     /// When the last sound picture arrived, or the session began.
     last_picture: Instant,
+    /// When the last unit went to the hub.
+    last_unit: Instant,
     had_picture: bool,
     /// Garbage since then.
     garbage: u64,
@@ -48,6 +50,7 @@ impl<'a> Pump<'a> {
             writer: None,
             live: false,
             last_picture: Instant::now(),
+            last_unit: Instant::now(),
             had_picture: false,
             garbage: 0,
         }
@@ -128,6 +131,10 @@ impl<'a> Pump<'a> {
             Outcome::Unit(unit) => unit,
             Outcome::Waiting => {
                 self.alive();
+                let limit = self.parts.config.key_timeout;
+                if self.last_unit.elapsed() > limit {
+                    return Err(failure::no_key(limit, &self.endpoint));
+                }
                 return Ok(());
             }
             Outcome::Garbage => {
@@ -136,6 +143,7 @@ impl<'a> Pump<'a> {
             }
         };
         self.alive();
+        self.last_unit = self.last_picture;
         let picture = Picture {
             first_packet,
             complete,

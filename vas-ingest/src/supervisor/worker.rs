@@ -48,7 +48,10 @@ impl Worker {
             let Some(reason) = session::run(&self.parts, &attempt, self.scope.cancelled()).await else {
                 return;
             };
-            let live_since = attempt.live_since.into_inner();
+            let Attempt { live_since, permit, .. } = attempt;
+            // Who only waits does not connect.
+            drop(permit);
+            let live_since = live_since.into_inner();
             // A camera that was just live is one of the living and need not queue with the dead.
             failing = live_since.is_none();
             let media = live_since.map_or(Duration::ZERO, |since| self.since(since));

@@ -127,6 +127,13 @@ async fn accepts_the_session_and_sends_nothing() {
 }
 
 #[tokio::test]
+async fn sends_pictures_and_never_a_key_picture() {
+    let deltas: Vec<_> = pictures().split_off(1);
+    let status = failure(Script { pictures: deltas, ..Script::default() }, ReasonCode::BadMedia).await;
+    assert!(status.reason.text.contains("no key picture"), "{}", status.reason);
+}
+
+#[tokio::test]
 async fn sends_garbage_nal_units() {
     // A forbidden bit, a reserved type, a fragment without start, and slices without any content.
     let garbage = vec![vec![0xff, 1, 2, 3], vec![0x1e, 9, 9], vec![0x7c, 0x05, 7, 7], vec![0x0c, 0xff]];

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use vas_core::hub::{StartAt, Subscription};
 use vas_core::model::stream::StreamState;
+use vas_ingest::BackoffConfig;
 
 /// Reads until told to stop, and for a second of pictures after that; panics where anything is missing.
 async fn watch(mut subscription: Subscription, stop: CancellationToken) {
@@ -71,6 +72,24 @@ async fn cameras_that_hang_leave_slots_to_a_fresh_one() {
     let stream = rig.start(&camera.url());
     let status = rig.wait_state(stream, StreamState::Live).await;
     assert_eq!(status.attempt, 1);
+    rig.end().await;
+}
+
+/// Channels of one recorder that are dead for good wait long between attempts, and hold no slot meanwhile.
+#[tokio::test]
+async fn cameras_that_wait_leave_slots_to_one_that_returns() {
+    let mut few = config();
+    few.max_connects_per_host = 2;
+    few.backoff = BackoffConfig::between(Duration::from_secs(600), Duration::from_secs(600));
+    let rig = Rig::with(few);
+    let dead = FakeCamera::start(Script { status: 404, ..Script::default() }).await;
+    for _ in 0..6 {
+        let stream = rig.start(&dead.url());
+        rig.wait_state(stream, StreamState::Error).await;
+    }
+    let late = FakeCamera::start(Script::default()).await;
+    let stream = rig.start(&late.url());
+    rig.wait_state(stream, StreamState::Live).await;
     rig.end().await;
 }
 

@@ -15,6 +15,7 @@ pub(crate) fn config() -> IngestConfig {
     config.connect_timeout = Duration::from_secs(2);
     config.request_timeout = Duration::from_secs(2);
     config.media_timeout = Duration::from_secs(2);
+    config.key_timeout = Duration::from_secs(3);
     config.teardown_timeout = Duration::from_secs(1);
     config.backoff = BackoffConfig::between(Duration::from_millis(20), Duration::from_millis(200));
     config

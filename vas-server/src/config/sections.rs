@@ -89,6 +89,8 @@ pub struct HttpConfig {
     pub max_body_bytes: u32,
     /// Origins of other sites whose pages may call the API.
     pub cors_origins: Vec<String>,
+    /// Names under which the server is reached, besides addresses and `localhost`.
+    pub host_names: Vec<String>,
 }
 
 impl Default for HttpConfig {
@@ -99,6 +101,7 @@ impl Default for HttpConfig {
             header_timeout_seconds: 10,
             max_body_bytes: 1 << 20,
             cors_origins: Vec::new(),
+            host_names: Vec::new(),
         }
     }
 }
@@ -108,6 +111,12 @@ impl HttpConfig {
         within("http.max_connections", self.max_connections, 1, 1_000_000)?;
         within("http.header_timeout_seconds", self.header_timeout_seconds, 1, 300)?;
         within("http.max_body_bytes", self.max_body_bytes, 1_024, 64 << 20)?;
+        for name in &self.host_names {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+            if name.is_empty() || !name.bytes().all(plain) {
+                return Err(invalid("http.host_names", "each must be a name alone, such as vas.example.com"));
+            }
+        }
         for origin in &self.cors_origins {
             let expected = "each must be scheme, host and port alone, such as https://portal.example.com";
             let url = url::Url::parse(origin).map_err(|_| invalid("http.cors_origins", expected))?;
@@ -250,14 +259,16 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
-    /// The level as the subscriber takes it. Two libraries that warn of what is usual are quieter unless named.
+    /// The level as the subscriber takes it. Two libraries that warn of what is usual are quieter unless named, and
+    /// retina is silent: its lines hold cameras' addresses and descriptions.
     ///
     /// # Errors
     /// It is none.
     pub fn filter(&self) -> Result<EnvFilter, Invalid> {
-        EnvFilter::try_new(format!("rtc_dtls=error,sea_orm_migration=warn,{}", self.level)).map_err(|_| {
-            invalid("log.level", "error, warn, info, debug or trace, or such as info,vas_ingest=debug")
-        })
+        EnvFilter::try_new(format!("retina=off,rtc_dtls=error,sea_orm_migration=warn,{}", self.level))
+            .map_err(|_| {
+                invalid("log.level", "error, warn, info, debug or trace, or such as info,vas_ingest=debug")
+            })
     }
 
     fn validate(&self) -> Result<(), Invalid> {

@@ -67,6 +67,16 @@ impl Fields {
         None
     }
 
+    /// Any text at all, which must be given.
+    pub(crate) fn any_text(&mut self, name: &str) -> Option<String> {
+        match self.values.get(name) {
+            Some(Value::String(text)) => return Some(text.clone()),
+            None | Some(Value::Null) => self.refuse(name, "is required"),
+            Some(_) => self.refuse(name, "must be a text"),
+        }
+        None
+    }
+
     /// A whole number between bounds, or its default.
     pub(crate) fn integer(&mut self, name: &str, min: u64, max: u64, default: u64) -> u64 {
         let number = match self.values.get(name) {

@@ -54,9 +54,17 @@ fn cors(origins: &[String]) -> CorsLayer {
         .max_age(Duration::from_secs(600))
 }
 
-/// Refuses changes that a page of another site asks a browser for. Browsers send some such requests without asking
+/// Refuses requests under a name that is none of the server's, and changes that a page of another site asks a browser for. Browsers send some such requests without asking
 /// first, and a server that trusts whoever reaches it must not take them.
 async fn same_origin(State(state): State<HttpState>, request: Request, next: Next) -> Response {
+    if !is_known_host(request.headers(), &state.host_names) {
+        return Problem::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "UNKNOWN_HOST",
+            "the server is not known by this name; add the name to http.host_names if it should be",
+        )
+        .into_response();
+    }
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if safe || is_own_or_allowed(request.headers(), &state.cors_origins) {
         return next.run(request).await;
@@ -67,6 +75,21 @@ async fn same_origin(State(state): State<HttpState>, request: Request, next: Nex
         "pages of this site may not call the server; add the site to http.cors_origins if they should",
     )
     .into_response()
+}
+
+/// Whether a request names the server by an address, as `localhost` or by a configured name. A page of another site can
+/// have its own name lead here, and would then pass for a page of this server.
+fn is_known_host(headers: &HeaderMap, names: &[String]) -> bool {
+    let Some(host) = headers.get(HOST) else { return true };
+    let Ok(host) = host.to_str() else { return false };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    address.parse::<std::net::IpAddr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn is_own_or_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
@@ -130,6 +153,23 @@ mod tests {
 
     fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn only_addresses_and_listed_names_are_known() {
+        let names = ["vas.example.com".to_owned()];
+        for (host, known) in [
+            ("127.0.0.1:8080", true),
+            ("[::1]:8080", true),
+            ("localhost", true),
+            ("VAS.example.com:443", true),
+            ("evil.example:8080", false),
+            ("127.0.0.1.evil.example", false),
+            ("", false),
+        ] {
+            assert_eq!(is_known_host(&headers(&[(HOST, host)]), &names), known, "{host}");
+        }
+        assert!(is_known_host(&HeaderMap::new(), &names));
     }
 
     #[test]

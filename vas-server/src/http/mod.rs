@@ -39,6 +39,7 @@ pub(crate) struct HttpState {
     started_at: WallTime,
     limits: Limits,
     cors_origins: Arc<[String]>,
+    host_names: Arc<[String]>,
     ice_servers: Arc<[String]>,
     system: Arc<system::Meter>,
 }
@@ -61,6 +62,7 @@ impl HttpState {
             clock,
             limits: Limits { body_bytes, sdp_bytes: MAX_SDP.min(body_bytes) },
             cors_origins: config.http.cors_origins.clone().into(),
+            host_names: config.http.host_names.clone().into(),
             ice_servers: config.media.ice_servers.clone().into(),
         }
     }

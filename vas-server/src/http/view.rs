@@ -219,12 +219,18 @@ pub(super) enum Verdict {
 impl Verdict {
     /// Share of packets lost from which a stream is called degraded.
     const LOSSY: f64 = 0.02;
+    /// Age of the newest picture, in milliseconds, from which a live stream is called degraded.
+    const STALE_MS: u64 = 5_000;
 
     pub(super) fn of(info: &StreamInfo) -> Self {
         let lossy =
             info.present.ingest.as_ref().is_some_and(|status| status.health.packet_loss > Self::LOSSY);
+        let stale =
+            info.present.ingest.as_ref().is_some_and(|status| {
+                status.health.last_frame_age_ms.is_some_and(|age| age > Self::STALE_MS)
+            });
         match info.present.state {
-            StreamState::Live if !lossy => Self::Healthy,
+            StreamState::Live if !lossy && !stale => Self::Healthy,
             StreamState::Live | StreamState::Ready | StreamState::Initializing => Self::Degraded,
             StreamState::Error | StreamState::Stopped | StreamState::Closed => Self::Unhealthy,
         }

@@ -18,7 +18,7 @@ use axum::routing::post;
 use serde_json::json;
 use vas_core::StreamId;
 use vas_core::model::StreamState;
-use vas_sfu::{FragmentOutcome, WhepError, WhepSession};
+use vas_sfu::{ConsumeError, FragmentOutcome, WhepError, WhepSession};
 
 const SDP: &str = "application/sdp";
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
@@ -82,7 +82,11 @@ fn refused(error: &WatchError) -> Problem {
         WatchError::Refused(WhepError::NoCommonCodec { .. }) => {
             Problem::new(StatusCode::NOT_ACCEPTABLE, "NO_COMMON_CODEC", error.to_string())
         }
-        WatchError::NotRunning | WatchError::Refused(WhepError::NoMedia) => no_producer(),
+        // The last: stopped at this very moment; the next attempt is told so.
+        WatchError::NotRunning
+        | WatchError::Refused(WhepError::NoMedia | WhepError::Consume(ConsumeError::Closed(_))) => {
+            no_producer()
+        }
         other => Problem::of(other),
     }
 }

@@ -41,6 +41,7 @@ export class LiveSession extends EventTarget {
     const over = streamState === 'STOPPED' || streamState === 'CLOSED';
     const replaced = this.run && producer && this.producer && producer !== this.producer;
     this.live = streamState === 'LIVE';
+    if (this.state === 'refused' && (!this.live || producer !== this.producer)) this.#enter('waiting');
     if (this.run && (over || replaced)) this.#drop();
     this.producer = producer;
     if (over) {
@@ -123,10 +124,11 @@ export class LiveSession extends EventTarget {
       this.#enter('waiting', description);
     } else if (seconds) {
       this.#schedule(seconds, 'waiting', description);
-    } else if (response.status >= 500) {
-      this.#again(description);
-    } else {
+    } else if ([400, 406, 415].includes(response.status)) {
+      // This browser and this stream don't go together; only another stream would change that.
       this.#enter('refused', description);
+    } else {
+      this.#again(description);
     }
   }
 

@@ -107,12 +107,7 @@ async fn validate_answers_200_whatever_it_finds() {
 
     for url in ["", "not a url", "http://192.0.2.1/", "rtsp://", &dead_camera(), &camera.url("nowhere")] {
         let body = json!({ "name": "x", "rtsp_url": url });
-        let answer = server.post("/api/v1/devices/validate", &body).await;
-        if url.is_empty() {
-            answer.problem(422, "VALIDATION_ERROR");
-            continue;
-        }
-        let answer = answer.expect(OK);
+        let answer = server.post("/api/v1/devices/validate", &body).await.expect(OK);
         assert_eq!((&answer["valid"], &answer["rtsp_url"]), (&json!(false), &json!(url)));
         assert!(answer["error"].as_str().is_some_and(|error| !error.is_empty()));
     }

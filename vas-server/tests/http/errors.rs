@@ -48,6 +48,18 @@ async fn request_ids_are_taken_over() {
     assert_eq!(answer.json()["instance"], "/nowhere");
 }
 
+/// A foreign name that leads here (DNS rebinding) is refused, reading included; configured names are not.
+#[tokio::test]
+async fn only_names_of_its_own_are_answered() {
+    let server =
+        Server::start_with(|config| config.http.host_names = vec!["vas.example.com".to_owned()]).await;
+    let under =
+        async |host: &str| Answer::of(server.request(Method::GET, "/v2/streams").header("Host", host)).await;
+    under("evil.example:8080").await.problem(421, "UNKNOWN_HOST");
+    assert_eq!(under("vas.example.com").await.status, StatusCode::OK);
+    assert_eq!(under("localhost:1").await.status, StatusCode::OK);
+}
+
 #[tokio::test]
 async fn pages_of_other_sites_may_not_change_anything_unless_listed() {
     let server = Server::start_with(|config| {

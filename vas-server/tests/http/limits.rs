@@ -15,7 +15,7 @@ async fn bodies_are_bounded() {
 
     // Without a length: what comes is counted.
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    let head = "POST /api/v1/devices HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+    let head = "POST /api/v1/devices HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                 Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     let chunk = format!("{:x}\r\n{}\r\n", 1 << 16, "x".repeat(1 << 16));
@@ -34,7 +34,7 @@ async fn bodies_are_bounded() {
 async fn a_client_that_never_ends_its_head_is_closed() {
     let server = Server::start_with(|config| config.http.header_timeout_seconds = 1).await;
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.unwrap();
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ").await.unwrap();
     let mut rest = Vec::new();
     tokio::time::timeout(crate::support::SOON, stream.read_to_end(&mut rest)).await.unwrap().unwrap();
     assert!(!rest.starts_with(b"HTTP/1.1 200"));
@@ -47,7 +47,10 @@ async fn connections_beyond_the_bound_wait() {
     let first = TcpStream::connect(server.address()).await.unwrap();
     let ask = async || {
         let mut stream = TcpStream::connect(server.address()).await.unwrap();
-        stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        stream
+            .write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
         let mut answer = Vec::new();
         let read = stream.read_to_end(&mut answer);
         tokio::time::timeout(Duration::from_millis(200), read).await.ok().map(|_| answer)

@@ -47,9 +47,9 @@ use wire::{Path, Received, SendOnly, Sockets, Wire};
 const WAKE: Token = Token(usize::MAX);
 /// Between two looks at connections with packets waiting.
 const TICK: Duration = Duration::from_millis(1);
-/// Between two slices of housekeeping, in which a hundredth of the connections is visited.
-const HOUSEKEEPING: Duration = Duration::from_millis(10);
-const HOUSEKEEPING_SLICES: usize = 100;
+/// Between two slices of housekeeping, in which a twentieth of the connections is visited: each of them once a second.
+const HOUSEKEEPING: Duration = Duration::from_millis(50);
+const HOUSEKEEPING_SLICES: usize = 20;
 /// Between two looks for connections that no check ever came for.
 const EXPIRY: Duration = Duration::from_secs(1);
 /// Between two attempts to get segmentation back.
@@ -226,7 +226,7 @@ impl Shard {
         table.tick(&parts.routes, now, &mut parts.sockets.sender(), scratch);
     }
 
-    /// Visits a hundredth of the connections: consent, reports, counters.
+    /// Visits a twentieth of the connections: consent, reports, counters.
     fn housekeeping(&mut self, now: Instant) {
         self.slice = (self.slice + 1) % HOUSEKEEPING_SLICES;
         let Self { parts, table, report, .. } = self;

@@ -274,8 +274,14 @@ fn list_samples(
     let mut listed = 0;
     for (number, delta) in (1..=count as u32).zip(deltas) {
         let offset = i64::from(offsets.next().unwrap_or(0));
-        let at = |ticks: i64| nanos(ticks - skipped, timescale).saturating_add(origin);
-        places.push(Place { due: Duration::ZERO, track: index, number, dts: at(dts), pts: at(dts + offset) });
+        let at = |ticks: i64| nanos(ticks.saturating_sub(skipped), timescale).saturating_add(origin);
+        places.push(Place {
+            due: Duration::ZERO,
+            track: index,
+            number,
+            dts: at(dts),
+            pts: at(dts.saturating_add(offset)),
+        });
         dts = dts.saturating_add(i64::from(delta));
         listed += 1;
     }
@@ -295,14 +301,14 @@ fn repeat<T: Clone>(count: u32, value: T) -> impl Iterator<Item = T> {
 /// What the edit list says of the start (ISO 14496-12, section 8.6.6): the delay in the movie's ticks and what is
 /// skipped, in the track's. Encoders use it to hide the reordering of pictures and the priming of sound.
 fn edit(track: &Mp4Track) -> (i64, i64) {
-    let mut delay = 0;
+    let mut delay = 0_i64;
     let list = track.trak.edts.as_ref().and_then(|edits| edits.elst.as_ref());
     for entry in list.iter().flat_map(|list| &list.entries) {
         let empty = entry.media_time == u64::MAX || entry.media_time == u64::from(u32::MAX);
         if !empty {
             return (delay, i64::try_from(entry.media_time).unwrap_or(0));
         }
-        delay += i64::try_from(entry.segment_duration).unwrap_or(0);
+        delay = delay.saturating_add(i64::try_from(entry.segment_duration).unwrap_or(0));
     }
     (delay, 0)
 }
