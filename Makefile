@@ -24,6 +24,7 @@ build: ## Build the server (release) as target/release/vas-server
 test: ## Install what the tests need, lint, and run every test but the long ones
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory lint
+	cargo build --locked $(RUST_TESTS) --bins --examples
 	cargo test --locked $(RUST_TESTS)
 	@$(MAKE) --no-print-directory py
 
@@ -58,4 +59,5 @@ screenshot: ## Take the README's picture of the running page anew
 # Only unit and integration tests: with --ignored, cargo would also run the documentation's fragments.
 soak: ## The long tests, those marked #[ignore], one after the other
 	@scripts/setup.sh test
+	cargo build --locked $(RUST_TESTS) --bins --examples
 	cargo test --locked $(RUST_TESTS) --tests -- --ignored --nocapture --test-threads=1

@@ -10,13 +10,17 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-/// A program that `cargo test --workspace` has built.
+/// A program of the workspace, which `make test` builds before the tests.
 fn built(path: &str) -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let folder =
         test.parent().and_then(|deps| deps.parent()).context("a test lies in target/PROFILE/deps")?;
     let program = folder.join(path);
-    ensure!(program.exists(), "{} is missing; run the tests of the whole workspace", program.display());
+    ensure!(
+        program.exists(),
+        "{} is missing; run `make test`, or `cargo build --workspace --bins --examples` first",
+        program.display()
+    );
     Ok(program)
 }
 
