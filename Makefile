@@ -25,7 +25,7 @@ test: ## Install what the tests need, lint, and run every test but the long ones
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory lint
 	cargo build --locked $(RUST_TESTS) --bins --examples
-	cargo test --locked $(RUST_TESTS)
+	cargo test --locked $(RUST_TESTS) -- --show-output
 	@$(MAKE) --no-print-directory py
 
 lint: ## Formatting, clippy, documentation, licences and bans

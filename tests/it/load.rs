@@ -51,7 +51,17 @@ async fn load(viewers: u32, seconds: u32, size: &str) -> Result<()> {
         .args(["--server-pid", &server.id().to_string()]);
     let report = run("whep_load", generator, Duration::from_secs(u64::from(seconds) + 120)).await?;
     let report: Value = serde_json::from_str(&report).with_context(|| report.clone())?;
-    println!("{viewers} viewers for {seconds} s: {report:#}");
+    let (packets, server) = (&report["packets"], &report["server"]);
+    println!(
+        "{viewers} viewers for {seconds} s: {} packets received, {} lost; server {} s of CPU, {} us a packet, {} kB a \
+         viewer; POST to connected p95 {} ms",
+        packets["received"],
+        packets["lost"],
+        server["cpu_seconds"],
+        server["cpu_us_per_packet"],
+        server["rss_kb_per_viewer"],
+        report["times_ms"]["connected"]["p95"],
+    );
     ensure!(report["viewers"]["connected"] == viewers, "not every viewer connected: {report:#}");
     ensure!(report["packets"]["lost"] == 0, "packets were lost on loopback: {report:#}");
     Ok(())
