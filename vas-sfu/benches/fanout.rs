@@ -167,6 +167,8 @@ fn compare(floor: &impl Floor, gro: bool, packets: usize, viewers: usize, second
         of_floor.push(per_unit(units, seconds, &mut run_floor));
         of_ours.push(per_unit(units, seconds, || fan_out(&frame, &mut legs, &mut wire, &mut scratch)));
     }
+    let unsent: u64 = legs.iter().map(BenchViewer::unsent).sum();
+    assert_eq!(unsent, 0, "packets that were not sent would count as free");
     (median(of_floor), median(of_ours))
 }
 

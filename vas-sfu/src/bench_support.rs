@@ -10,6 +10,7 @@ use crate::srtp::{Profile, Srtp, SrtpKeys};
 use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 use vas_core::WallTime;
 
@@ -78,6 +79,14 @@ impl BenchViewer {
         };
         let path = Path { socket: 0, peer: address, local: None };
         Self { sender: Sender::new(setup, Instant::now()), srtp, path }
+    }
+}
+
+impl BenchViewer {
+    /// Packets that were not sent, which a figure must not count as if they were.
+    #[must_use]
+    pub fn unsent(&self) -> u64 {
+        self.sender.setup().shared.counters.unsent.load(Ordering::Relaxed)
     }
 }
 

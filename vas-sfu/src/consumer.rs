@@ -75,7 +75,7 @@ pub struct ConsumerStats {
     pub packets: u64,
     /// Bytes of RTP payload in them.
     pub octets: u64,
-    /// Packets that the system did not take, for its buffers were full.
+    /// Packets that could not be sent. What only meets a full buffer is sent later and does not count.
     pub unsent: u64,
     /// Times that so much waited for the viewer that it had to start anew.
     pub overflows: u64,
