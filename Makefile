@@ -31,6 +31,7 @@ test: ## Install what the tests need, lint, and run every test but the long ones
 lint: ## Formatting, clippy, documentation, licences and bans
 	@scripts/setup.sh lint
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
@@ -57,7 +58,8 @@ screenshot: ## Take the README's picture of the running page anew
 	cp $(TARGET_DIR)/tmp/page.png docs/live.png
 
 # Only unit and integration tests: with --ignored, cargo would also run the documentation's fragments.
-soak: ## The long tests, those marked #[ignore], one after the other
+soak: ## The long tests, those marked #[ignore], one after the other, and each parser fuzzed for a minute
 	@scripts/setup.sh test
 	cargo build --locked $(RUST_TESTS) --bins --examples
 	cargo test --locked $(RUST_TESTS) --tests -- --ignored --nocapture --test-threads=1
+	fuzz/run.sh 60

@@ -6,10 +6,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export DEBIAN_FRONTEND=noninteractive
 
-# What the tests play from, look with and measure by: a browser, the oracle for streams, an independent RTSP
-# server with its encoders, and a font for the clocks drawn into test pictures.
+# What the tests play from, look with and measure by: a browser, a TURN server between it and VAS, the oracle for
+# streams, an independent RTSP server with its encoders, and a font for the clocks drawn into test pictures.
 test_packages=(
   chromium
+  coturn
   ffmpeg
   fonts-dejavu-core
   gir1.2-gst-rtsp-server-1.0

@@ -26,6 +26,7 @@ mod ice;
 mod keyframe;
 mod missing;
 mod offer;
+mod playback;
 mod receiver;
 mod rtp;
 mod sequence;

@@ -15,6 +15,12 @@ pub(crate) struct Args {
     /// How many viewers to open
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) viewers: u32,
+    /// Stop at these numbers of viewers on the way up and note the server's memory, such as 100,250,500
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) steps: Vec<u32>,
+    /// How long to stay at each step before its memory is noted, in seconds
+    #[arg(long, default_value = "3", value_parser = seconds)]
+    pub(crate) step_seconds: Duration,
     /// How long to receive once all viewers are connected, in seconds
     #[arg(long, default_value = "10", value_parser = seconds)]
     pub(crate) seconds: Duration,

@@ -33,6 +33,13 @@ pub(crate) struct Sample {
     pub(crate) bytes: u64,
 }
 
+/// The server's memory with so many viewers.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Growth {
+    pub(crate) viewers: u64,
+    pub(crate) rss_kb: u64,
+}
+
 /// The moments between the parts of a run: idle, setting up, steady.
 #[derive(Debug)]
 pub(crate) struct Phases {
@@ -40,6 +47,8 @@ pub(crate) struct Phases {
     pub(crate) start: Sample,
     pub(crate) steady: Sample,
     pub(crate) end: Sample,
+    /// The server's memory on the way up.
+    pub(crate) growth: Vec<Growth>,
     /// Datagrams dropped by the viewers' sockets.
     pub(crate) receive_drops: u64,
 }
@@ -160,6 +169,10 @@ pub(crate) struct Server {
     pub(crate) rss_kb_end: u64,
     /// From before to the end, for each connected viewer.
     pub(crate) rss_kb_per_viewer: Option<f64>,
+    /// At the steps asked for.
+    pub(crate) growth: Vec<Growth>,
+    /// From the first step to the last, for each viewer between them.
+    pub(crate) rss_kb_slope: Option<f64>,
 }
 
 /// What the run cost here; a generator at its limit measures itself.
@@ -305,8 +318,17 @@ impl Server {
             rss_kb_connected: steady.server.rss_kb,
             rss_kb_end: end.server.rss_kb,
             rss_kb_per_viewer: (viewers > 0.0).then(|| grown / viewers),
+            growth: phases.growth.clone(),
+            rss_kb_slope: slope(&phases.growth),
         }
     }
+}
+
+/// The line through the first step and the last, in kB a viewer.
+fn slope(growth: &[Growth]) -> Option<f64> {
+    let (first, last) = (growth.first()?, growth.last()?);
+    let viewers = last.viewers.checked_sub(first.viewers).filter(|viewers| *viewers > 0)?;
+    Some((last.rss_kb as f64 - first.rss_kb as f64) / viewers as f64)
 }
 
 /// In milliseconds; `None` of nothing.
@@ -358,6 +380,11 @@ mod tests {
             start: sample(10, 2.0, 0, 1000),
             steady: sample(14, 2.0 + 0.4 + 10.0 * 0.005 + 20.0 * 0.02, 1000, 1900),
             end: sample(24, 2.85 + 1.0 + 100.0 * 0.02, 21_000, 2000),
+            growth: vec![
+                Growth { viewers: 2, rss_kb: 1_100 },
+                Growth { viewers: 5, rss_kb: 1_300 },
+                Growth { viewers: 10, rss_kb: 1_900 },
+            ],
             receive_drops: 0,
         };
         let server = Server::new(
@@ -368,6 +395,6 @@ mod tests {
         assert!(near(server.cpu_us_per_packet, 150.0));
         assert!(near(server.cpu_us_per_packet_above_idle, 100.0));
         assert!(near(server.cpu_ms_per_setup, 5.0), "{server:?}");
-        assert!(near(server.rss_kb_per_viewer, 100.0));
+        assert!(near(server.rss_kb_per_viewer, 100.0) && near(server.rss_kb_slope, 100.0));
     }
 }

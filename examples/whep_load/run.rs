@@ -1,6 +1,7 @@
 //! One run: open the viewers, receive, close them, and gather what there is to report.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use super::args::Args;
 use super::counters::Counters;
 use super::process::{self, Usage};
 use super::receive::Socket;
-use super::report::{Opened, Phases, Report, Sample};
+use super::report::{Growth, Opened, Phases, Report, Sample};
 use super::signalling::Signalling;
 use super::worker::{Joining, Worker};
 
@@ -69,23 +70,20 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Report> {
         config: viewer_config(args)?,
         gro: !args.no_gro,
     };
-    let opened: Vec<Opened> = stream::iter(0..args.viewers)
-        .map(|at| {
-            let due = start.at + Duration::from_secs_f64(f64::from(at) / args.ramp);
-            let (opening, interrupt) = (&opening, interrupt.clone());
-            async move {
-                tokio::select! {
-                    () = interrupt => None,
-                    () = tokio::time::sleep_until(due.into()) => Some(opening.open(at as usize).await),
-                }
-            }
-        })
-        .buffer_unordered(args.viewers as usize)
-        .filter_map(std::future::ready)
-        .collect()
-        .await;
-    let joined = opened.iter().filter(|opened| opened.failure.is_none()).count() as u64;
-    wait(args.setup_timeout, &interrupt, || counters.connected() + counters.ended() >= joined).await;
+    let mut opened: Vec<Opened> = Vec::new();
+    let mut growth = Vec::new();
+    let mut joined = 0;
+    for step in steps(args) {
+        let from = opened.len() as u32;
+        opened.extend(open_up_to(from..step, args.ramp, &opening, &interrupt).await);
+        joined = opened.iter().filter(|opened| opened.failure.is_none()).count() as u64;
+        wait(args.setup_timeout, &interrupt, || counters.connected() + counters.ended() >= joined).await;
+        if !args.steps.is_empty() {
+            wait(args.step_seconds, &interrupt, || counters.ended() >= joined).await;
+            let viewers = counters.connected().saturating_sub(counters.ended());
+            growth.push(Growth { viewers, rss_kb: Usage::of(&args.server_pid)?.rss_kb });
+        }
+    }
     let over = || counters.ended() >= joined;
     wait(SETTLE_TIME, &interrupt, over).await;
     let steady = sample()?;
@@ -105,8 +103,42 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<Report> {
     for worker in workers {
         outcomes.extend(worker.stop()?);
     }
-    let phases = Phases { idle_start, start, steady, end, receive_drops };
+    let phases = Phases { idle_start, start, steady, end, growth, receive_drops };
     Report::new(args, &phases, &opened, &outcomes, &deleted)
+}
+
+/// The numbers of viewers to open up to, one after the other.
+fn steps(args: &Args) -> Vec<u32> {
+    let mut steps: Vec<u32> = args.steps.iter().copied().filter(|step| *step < args.viewers).collect();
+    steps.sort_unstable();
+    steps.push(args.viewers);
+    steps
+}
+
+/// Opens the viewers of these numbers, `ramp` a second.
+async fn open_up_to(
+    numbers: Range<u32>,
+    ramp: f64,
+    opening: &Opening<'_>,
+    interrupt: &(impl Future<Output = ()> + Clone),
+) -> Vec<Opened> {
+    let start = Instant::now();
+    let count = numbers.len();
+    stream::iter(numbers.enumerate())
+        .map(|(nth, at)| {
+            let due = start + Duration::from_secs_f64(nth as f64 / ramp);
+            let interrupt = interrupt.clone();
+            async move {
+                tokio::select! {
+                    () = interrupt => None,
+                    () = tokio::time::sleep_until(due.into()) => Some(opening.open(at as usize).await),
+                }
+            }
+        })
+        .buffer_unordered(count.max(1))
+        .filter_map(std::future::ready)
+        .collect()
+        .await
 }
 
 /// Waits for `time`, or until it is over sooner.

@@ -122,6 +122,12 @@ fn server_rows(table: &mut Table, server: &Server) {
     let memory = [server.rss_kb_before, server.rss_kb_connected, server.rss_kb_end].map(kilobytes);
     table.row("memory before, connected, end", &memory);
     table.row("  for each viewer", &figure(server.rss_kb_per_viewer, "kB", 1));
+    for step in &server.growth {
+        table.row(&format!("  at {} viewers", number(step.viewers)), &[kilobytes(step.rss_kb)]);
+    }
+    if server.rss_kb_slope.is_some() {
+        table.row("  from first to last step, a viewer", &figure(server.rss_kb_slope, "kB", 1));
+    }
 }
 
 fn spread(values: Option<Percentiles>, decimals: usize) -> Vec<String> {

@@ -14,7 +14,21 @@ window.WhepPlayer = class {
   }
 
   /** Offers video (and audio), posts the offer at once, without waiting for candidates, and plays the answer. */
-  async play(url, { audio = false, stamps = false } = {}) {
+  async play(url, options) {
+    const offer = await this.offer(options);
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/sdp' },
+      body: offer,
+    });
+    const body = await response.text();
+    if (response.status !== 201) throw new Error(`WHEP answered ${response.status}: ${body}`);
+    this.session = new URL(response.headers.get('Location'), new URL(url, document.baseURI)).href;
+    await this.accept(body);
+  }
+
+  /** Makes the offer, for whoever brings it to a server by another way. */
+  async offer({ audio = false, stamps = false } = {}) {
     this.readStamps = stamps;
     this.pc = new RTCPeerConnection();
     this.pc.addTransceiver('video', { direction: 'recvonly' });
@@ -27,15 +41,12 @@ window.WhepPlayer = class {
     await this.pc.setLocalDescription();
     this.video.requestVideoFrameCallback((now, metadata) => this.#shown(metadata));
     this.posted = performance.now();
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/sdp' },
-      body: this.pc.localDescription.sdp,
-    });
-    const body = await response.text();
-    if (response.status !== 201) throw new Error(`WHEP answered ${response.status}: ${body}`);
-    this.session = new URL(response.headers.get('Location'), new URL(url, document.baseURI)).href;
-    await this.pc.setRemoteDescription({ type: 'answer', sdp: body });
+    return this.pc.localDescription.sdp;
+  }
+
+  /** Plays the answer to that offer. */
+  accept(sdp) {
+    return this.pc.setRemoteDescription({ type: 'answer', sdp });
   }
 
   #shown({ rtpTimestamp, presentedFrames, mediaTime, width, height }) {

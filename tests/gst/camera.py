@@ -24,7 +24,7 @@ def arguments():
     parser.add_argument("--port", type=int, default=0, help="TCP port of RTSP; 0 takes a free one")
     parser.add_argument("--video", choices=["main", "high", "h265", "file", "none"], default="main")
     parser.add_argument("--file", help="MP4 with H.264, replayed in a loop (--video file)")
-    parser.add_argument("--audio", choices=["none", "aac", "pcmu"], default="none")
+    parser.add_argument("--audio", choices=["none", "aac", "pcmu", "pcma", "g722"], default="none")
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--height", type=int, default=360)
     parser.add_argument("--fps", type=int, default=25)
@@ -80,6 +80,10 @@ def audio(args):
         )
     if args.audio == "pcmu":
         return f"{source} ! audio/x-raw,rate=8000,channels=1 ! mulawenc ! rtppcmupay name={payloader} pt=0"
+    if args.audio == "pcma":
+        return f"{source} ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name={payloader} pt=8"
+    if args.audio == "g722":
+        return f"{source} ! audio/x-raw,rate=16000,channels=1 ! avenc_g722 ! rtpg722pay name={payloader} pt=9"
     return ""
 
 

@@ -40,6 +40,10 @@ pub(crate) enum Audio {
     Aac,
     /// G.711 mu-law, 8 kHz mono.
     Pcmu,
+    /// G.711 A-law, 8 kHz mono.
+    Pcma,
+    /// G.722, 16 kHz mono.
+    G722,
 }
 
 /// How clients prove who they are.
@@ -179,6 +183,8 @@ fn command(port: u16, options: &CameraOptions) -> Command {
         Audio::None => "none",
         Audio::Aac => "aac",
         Audio::Pcmu => "pcmu",
+        Audio::Pcma => "pcma",
+        Audio::G722 => "g722",
     };
     let transport = match options.transport {
         Transport::Any => "any",
@@ -262,6 +268,18 @@ mod tests {
         assert_eq!(stream(&probed, "video")["codec_name"], "hevc");
         assert_eq!(stream(&probed, "audio")["codec_name"], "aac");
         assert_eq!(stream(&probed, "audio")["sample_rate"], "48000");
+    }
+
+    #[tokio::test]
+    async fn plays_the_codecs_of_telephony() {
+        for (audio, name) in
+            [(Audio::Pcmu, "pcm_mulaw"), (Audio::Pcma, "pcm_alaw"), (Audio::G722, "adpcm_g722")]
+        {
+            let options = CameraOptions { audio, gop: 10, ..CameraOptions::default() };
+            let camera = GstCamera::start(options).await.unwrap();
+            let probed = ffprobe_over("tcp", &camera.url()).await.unwrap();
+            assert_eq!(stream(&probed, "audio")["codec_name"], name);
+        }
     }
 
     #[tokio::test]

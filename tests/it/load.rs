@@ -1,28 +1,13 @@
 //! 200 viewers of one demo camera, as processes of their own: `vas-server demo` and `whep_load`.
 
 use crate::ports;
-use crate::process::{Process, run};
+use crate::process::{Process, built, run};
 use crate::turn;
 use crate::wait::until;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
-
-/// A program of the workspace, which `make test` builds before the tests.
-fn built(path: &str) -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder =
-        test.parent().and_then(|deps| deps.parent()).context("a test lies in target/PROFILE/deps")?;
-    let program = folder.join(path);
-    ensure!(
-        program.exists(),
-        "{} is missing; run `make test`, or `cargo build --workspace --bins --examples` first",
-        program.display()
-    );
-    Ok(program)
-}
 
 async fn load(viewers: u32, seconds: u32, size: &str) -> Result<()> {
     let _turn = turn::alone().await;

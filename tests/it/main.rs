@@ -5,17 +5,24 @@
 #![expect(clippy::print_stdout, reason = "figures that are measured are printed")]
 
 mod chromium;
+mod coturn;
+mod doors;
 mod gst_camera;
+mod layers;
 mod live;
 mod load;
 mod media;
+mod network;
 mod page;
 mod ports;
 mod process;
 mod recovery;
+mod relay;
 mod server;
 mod sfu;
 mod tidy;
 mod turn;
 mod wait;
+mod ways;
 mod whep;
+mod whip;

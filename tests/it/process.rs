@@ -7,12 +7,13 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -244,6 +245,20 @@ impl Output {
             printed.send_modify(|state| state.open -= 1);
         });
     }
+}
+
+/// A program of the workspace, which `make test` builds before the tests.
+pub(crate) fn built(path: &str) -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let folder =
+        test.parent().and_then(|deps| deps.parent()).context("a test lies in target/PROFILE/deps")?;
+    let program = folder.join(path);
+    ensure!(
+        program.exists(),
+        "{} is missing; run `make test`, or `cargo build --workspace --bins --examples` first",
+        program.display()
+    );
+    Ok(program)
 }
 
 #[cfg(test)]

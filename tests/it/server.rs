@@ -41,10 +41,19 @@ impl Server {
     /// # Errors
     /// It does not start.
     pub(crate) async fn start() -> Result<Self> {
+        Self::start_with(|_| ()).await
+    }
+
+    /// The same with a configuration of its own.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Result<Self> {
         let data = TempDir::new()?;
         let mut config = config_in(data.path())?;
         config.ingest.backoff_max_seconds = 1;
         config.ingest.media_timeout_seconds = 3;
+        change(&mut config);
         let app = App::start(&config).await?;
         Ok(Self { app, client: reqwest::Client::new(), _data: data })
     }

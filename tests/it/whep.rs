@@ -62,14 +62,35 @@ impl Whep {
     /// # Errors
     /// The endpoint's answer is not 201 or no SDP that Chromium accepts.
     pub(crate) async fn play(page: &Page, name: &str, url: &str, options: PlayOptions) -> Result<Self> {
+        let player = Self::new(page, name).await?;
+        let play = format!("{}.play({}, {})", player.variable, json!(url), json!(options));
+        page.eval::<Value>(&play).await.with_context(|| format!("cannot play {url}"))?;
+        Ok(player)
+    }
+
+    /// Starts to play what `answer` says to the page's offer, from whatever origin: no HTTP is spoken.
+    ///
+    /// # Errors
+    /// There is no answer, or it is no SDP that Chromium accepts.
+    pub(crate) async fn join(
+        page: &Page,
+        name: &str,
+        options: PlayOptions,
+        answer: impl FnOnce(&str) -> Result<String>,
+    ) -> Result<Self> {
+        let player = Self::new(page, name).await?;
+        let offer: String = page.eval(&format!("{}.offer({})", player.variable, json!(options))).await?;
+        let accept = format!("{}.accept({})", player.variable, json!(answer(&offer)?));
+        page.eval::<Value>(&accept).await.context("cannot play the answer")?;
+        Ok(player)
+    }
+
+    async fn new(page: &Page, name: &str) -> Result<Self> {
         let variable = format!("window[{}]", json!(format!("whep-{name}")));
-        let start = format!(
-            "(async () => {{ if (!window.WhepPlayer) {{ {PLAYER} }}
-              {variable} = new WhepPlayer(); await {variable}.play({url}, {options}); }})()",
-            url = json!(url),
-            options = json!(options),
+        let make = format!(
+            "void (() => {{ if (!window.WhepPlayer) {{ {PLAYER} }} {variable} = new WhepPlayer(); }})()"
         );
-        page.eval::<Value>(&start).await.with_context(|| format!("cannot play {url}"))?;
+        page.eval::<Value>(&make).await?;
         Ok(Self { page: page.clone(), variable })
     }
 
@@ -132,6 +153,15 @@ impl Whep {
             Ok(()) => Ok(()),
             Err(error) => Err(error.context(self.state().await)),
         }
+    }
+
+    /// Waits until the browser takes the connection for lost.
+    ///
+    /// # Errors
+    /// It does not within `deadline`.
+    pub(crate) async fn fails(&self, deadline: Duration) -> Result<()> {
+        let failed = format!("{}.pc.connectionState === 'failed'", self.variable);
+        self.page.wait_for(&failed, deadline).await.map(drop)
     }
 
     /// Ends the session with DELETE; returns its HTTP status.

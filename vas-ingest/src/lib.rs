@@ -38,8 +38,6 @@ pub mod rtsp;
 mod session;
 mod source;
 mod supervisor;
-mod timeline;
-mod utc;
 
 pub use backoff::BackoffConfig;
 pub use config::IngestConfig;
@@ -47,4 +45,4 @@ pub use failure::IngestError;
 pub use health::Health;
 pub use probe::{Probe, ProbedTrack, probe};
 pub use source::{Source, SourceError, TransportMode};
-pub use supervisor::{IngestStatus, Supervisor};
+pub use supervisor::{IngestStatus, PublisherFeed, Supervisor};

@@ -50,11 +50,14 @@ pub struct ProbedTrack {
 }
 
 /// Describes a camera, and listens for a moment to tell the real rate and the video's SSRC. Takes `timeout` at most,
-/// TEARDOWN included.
+/// TEARDOWN included. Of a source that publishes by itself there is nothing to see before it comes: no tracks.
 ///
 /// # Errors
 /// The camera can't be read; the reason is the one that a started stream would have.
 pub async fn probe(source: &Source, timeout: Duration) -> Result<Probe, IngestError> {
+    if source.is_publisher() {
+        return Ok(Probe { tracks: Vec::new(), video_ssrc: None });
+    }
     let now = Instant::now();
     let (deadline, end) = (now + timeout - timeout / TEARDOWN_SHARE, now + timeout);
     let group = Arc::new(SessionGroup::default());

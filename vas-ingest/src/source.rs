@@ -6,6 +6,8 @@ use vas_core::{Credentials, ErrorKind, HasKind, StreamId};
 
 /// Longest address that is read, in bytes.
 const MAX_URL: usize = 2_048;
+/// The scheme of sources that publish by themselves, as over WHIP: the rest is a name of the owner's choice.
+const PUBLISHER: &str = "whip";
 
 /// How media travels from the camera.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +28,7 @@ pub struct Source {
     pub stream: StreamId,
     /// A name for logs.
     pub name: String,
-    /// The RTSP address, without credentials.
+    /// The RTSP address, without credentials; or `whip://name`, of a source that publishes by itself.
     pub url: Url,
     /// User name and password, where the camera wants them.
     pub credentials: Option<Credentials>,
@@ -45,7 +47,7 @@ pub enum SourceError {
     #[error("the address has no scheme; it should look like rtsp://10.0.0.5:554/path")]
     NoScheme,
     /// The scheme is not RTSP's.
-    #[error("the address must start with rtsp://")]
+    #[error("the address must start with rtsp://, or with whip:// for a camera that publishes by itself")]
     UnsupportedScheme,
     /// RTSP over TLS.
     #[error("rtsps is not supported yet; use rtsp:// on a network you trust")]
@@ -59,6 +61,11 @@ pub enum SourceError {
     /// User name or password hold control characters.
     #[error("user name and password must not hold control characters")]
     BadCredentials,
+    /// A publisher's name is none.
+    #[error(
+        "after whip:// goes a name of letters, digits, dots, dashes and underscores, such as whip://front-door"
+    )]
+    BadName,
     /// The rest is malformed.
     #[error("the address is malformed; it should look like rtsp://10.0.0.5:554/path")]
     Malformed,
@@ -71,7 +78,8 @@ impl HasKind for SourceError {
 }
 
 impl Source {
-    /// Reads an address such as `rtsp://user:password@10.0.0.5:554/path?query` and takes the credentials out of it.
+    /// Reads an address such as `rtsp://user:password@10.0.0.5:554/path?query` and takes the credentials out of it, or
+    /// `whip://name`.
     ///
     /// User name and password may be percent-encoded. A password with unencoded `@`, `/`, `?`, `#` or `%` is
     /// understood as well, as far as it is unambiguous: people paste what the camera's label says.
@@ -87,6 +95,11 @@ impl Source {
         match scheme.to_ascii_lowercase().as_str() {
             "rtsp" => {}
             "rtsps" => return Err(SourceError::Tls),
+            PUBLISHER => {
+                let url = publisher_url(rest)?;
+                let transport = TransportMode::Auto;
+                return Ok(Self { stream, name: name.into(), url, credentials: None, transport });
+            }
             _ => return Err(SourceError::UnsupportedScheme),
         }
         let (userinfo, address) = split_userinfo(rest);
@@ -102,9 +115,18 @@ impl Source {
         Self { transport, ..self }
     }
 
-    /// Host and port, as they may be shown: a path or query may hold a password.
+    /// Whether it publishes by itself: nothing is connected to from here.
+    #[must_use]
+    pub fn is_publisher(&self) -> bool {
+        self.url.scheme() == PUBLISHER
+    }
+
+    /// Host and port, as they may be shown: a path or query may hold a password. A publisher's whole address.
     #[must_use]
     pub fn endpoint(&self) -> String {
+        if self.is_publisher() {
+            return self.url.to_string();
+        }
         format!("{}:{}", self.url.host_str().unwrap_or_default(), self.port())
     }
 
@@ -121,6 +143,15 @@ impl Source {
         };
         self.url == other.url && self.transport == other.transport && secret(self) == secret(other)
     }
+}
+
+/// The address of a publisher of this name.
+fn publisher_url(name: &str) -> Result<Url, SourceError> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if name.is_empty() || !name.chars().all(is_name) {
+        return Err(SourceError::BadName);
+    }
+    Url::parse(&format!("{PUBLISHER}://{name}")).map_err(|_| SourceError::BadName)
 }
 
 /// The part before the path, query and fragment.
@@ -227,6 +258,17 @@ mod tests {
         let plain = parse(" rtsp://10.0.0.5/user@home?x=1 ").unwrap();
         assert!(plain.credentials.is_none());
         assert_eq!((plain.url.path(), plain.endpoint().as_str()), ("/user@home", "10.0.0.5:554"));
+    }
+
+    #[test]
+    fn a_publisher_has_a_name_and_nothing_else() {
+        let source = parse("WHIP://front-door_2.b").unwrap();
+        assert!(source.is_publisher() && source.credentials.is_none());
+        assert_eq!(source.endpoint(), "whip://front-door_2.b");
+        assert!(!parse("rtsp://10.0.0.5/1").unwrap().is_publisher());
+        for text in ["whip://", "whip://a/b", "whip://user:pw@a", "whip://a b", "whip://a:1"] {
+            assert_eq!(parse(text).map(|source| source.url), Err(SourceError::BadName), "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The whole server: started, driven and stopped as one.
 
 use crate::config::{Config, Invalid};
+#[cfg(feature = "test-camera")]
+use crate::control::NewDevice;
 use crate::control::{Control, Live, Parts};
 use crate::db::{Database, DatabaseError};
 use crate::http::{self, HttpState};
@@ -12,7 +14,8 @@ use vas_core::hub::StreamHub;
 use vas_core::ports::RepoError;
 use vas_core::{ErrorKind, HasKind, SharedClock, SystemClock, TaskScope};
 use vas_ingest::{BackoffConfig, IngestConfig, Supervisor};
-use vas_sfu::{Sfu, SfuConfig};
+use vas_sfu::whip::{WhipConfig, WhipServer};
+use vas_sfu::{IceServerConfig, Sfu, SfuConfig};
 
 /// Bounds on the steps of a shutdown: 10 s in all.
 const HTTP_DEADLINE: Duration = Duration::from_secs(2);
@@ -131,11 +134,13 @@ impl App {
             Sfu::start(sfu_config(config), &scopes.viewers, clock.clone()).map_err(StartError::Media)?;
         let supervisor = Supervisor::new(hub.clone(), &scopes.ingest, clock.clone(), ingest_config(config));
         let live = Live::new(sfu.create_router(), hub.clone(), scopes.viewers.child());
+        let whip = WhipServer::new(hub, whip_config(config), &scopes.viewers, clock.clone());
         let parts = Parts {
             devices: database.devices(),
             streams: database.streams(),
             supervisor: supervisor.clone(),
             live,
+            whip,
             clock: clock.clone(),
         };
         let control = Control::new(parts, scopes.http.child(), &scopes.history);
@@ -178,10 +183,12 @@ impl App {
     pub(crate) async fn add_camera(
         &self,
         name: String,
-        url: &str,
+        url: String,
+        sub_url: Option<String>,
     ) -> Result<(), crate::control::ControlError> {
         let description = Some("built-in test camera".to_owned());
-        let device = self.control.add_device(name, url, description, None).await?;
+        let new = NewDevice { name, url, sub_url, description, location: None };
+        let device = self.control.add_device(new).await?;
         self.control.start(device.id).await?;
         Ok(())
     }
@@ -232,8 +239,43 @@ fn sfu_config(config: &Config) -> SfuConfig {
         .public_addresses(media.public_addresses.clone())
         .shards(media.threads as usize);
     sfu.announce_local = media.announce_local;
+    sfu.tcp = media.tcp;
+    sfu.ice_servers = ice_servers(config);
     sfu.max_transports = media.max_viewers as usize;
+    sfu.max_viewers_per_stream = media.max_viewers_per_stream as usize;
+    sfu.max_viewers_per_address = match media.max_viewers_per_address {
+        0 => usize::MAX,
+        limit => limit as usize,
+    };
+    sfu.max_egress_bps = u64::from(media.max_egress_mbps) * 1_000_000;
     sfu
+}
+
+fn ice_servers(config: &Config) -> Vec<IceServerConfig> {
+    let (stun, turn) = (&config.media.ice_servers, &config.turn);
+    let mut servers = Vec::new();
+    if !stun.is_empty() {
+        servers.push(IceServerConfig::open(stun.clone()));
+    }
+    if !turn.urls.is_empty() {
+        let (urls, secret) = (turn.urls.clone(), turn.secret.secret().clone());
+        servers.push(if turn.secret.is_empty() {
+            IceServerConfig::with_password(urls, turn.username.clone(), turn.password.secret().clone())
+        } else {
+            IceServerConfig::with_secret(urls, secret, turn.ttl_seconds.into())
+        });
+    }
+    servers
+}
+
+fn whip_config(config: &Config) -> WhipConfig {
+    let mut whip = WhipConfig::default();
+    whip.public_addresses = config.media.public_addresses.clone();
+    whip.announce_local = config.media.announce_local;
+    whip.ports = config.publishers.first_port..=config.publishers.last_port;
+    whip.max_sessions = config.publishers.max as usize;
+    whip.media_timeout = Duration::from_secs(config.ingest.media_timeout_seconds.into());
+    whip
 }
 
 fn ingest_config(config: &Config) -> IngestConfig {

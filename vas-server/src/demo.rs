@@ -10,6 +10,8 @@ use vas_ingest::camera::{CameraSource, SyntheticConfig, TestCamera, TestCameraCo
 
 /// RTSP port of the built-in cameras unless told otherwise.
 pub const RTSP_PORT: u16 = 8554;
+/// The smallest picture of a sub stream: the strip that tests read times from needs the width.
+const SMALLEST: (u32, u32) = (320, 180);
 /// Names of the built-in cameras; further ones have numbers.
 const NAMES: [&str; 4] = ["Gate", "Yard", "Dock", "Lobby"];
 
@@ -77,13 +79,14 @@ impl Demo {
     /// # Errors
     /// See [`DemoError`].
     pub async fn start(config: &Config, demo: &DemoConfig) -> Result<Self, DemoError> {
-        let sources = sources(demo);
-        let cameras = start_cameras(demo.rtsp_port, &sources)?;
+        let built_in = built_in(demo);
+        let cameras = start_cameras(demo.rtsp_port, &built_in)?;
         let app = App::start(config).await?;
         let mut urls = Vec::new();
-        for (name, path, _) in sources {
+        for BuiltIn { name, path, sub, .. } in built_in {
             let url = cameras.url(&path);
-            if let Err(error) = app.add_camera(name.clone(), &url).await {
+            let sub_url = sub.map(|(path, _)| cameras.url(&path));
+            if let Err(error) = app.add_camera(name.clone(), url.clone(), sub_url).await {
                 app.stop().await;
                 return Err(DemoError::Add { name, reason: error.to_string() });
             }
@@ -128,42 +131,77 @@ impl Demo {
     }
 }
 
-/// Name, path and picture of each camera.
-fn sources(demo: &DemoConfig) -> Vec<(String, String, CameraSource)> {
-    let (width, height) = demo.size;
+/// A camera to be built in.
+#[derive(Clone, Debug)]
+struct BuiltIn {
+    name: String,
+    path: String,
+    picture: CameraSource,
+    /// Path and picture of its sub stream.
+    sub: Option<(String, CameraSource)>,
+}
+
+fn built_in(demo: &DemoConfig) -> Vec<BuiltIn> {
     let synthetic = (0..demo.cameras).map(|index| {
         let name = NAMES
             .get(usize::from(index))
             .map_or_else(|| format!("Camera {}", index + 1), ToString::to_string);
-        let picture = SyntheticConfig {
-            name: name.to_uppercase(),
-            width,
-            height,
-            // About 2.5 Mb/s for 720p at 25 frames a second.
-            bitrate: (width * height * 27 / 10).max(200_000),
-            ..SyntheticConfig::default()
-        };
-        (name, format!("camera{}", index + 1), CameraSource::Synthetic(picture))
+        let path = format!("camera{}", index + 1);
+        let main = picture(&name, demo.size);
+        let sub = sub_picture(&main).map(|sub| (format!("{path}/sub"), CameraSource::Synthetic(sub)));
+        BuiltIn { name, path, picture: CameraSource::Synthetic(main), sub }
     });
     let files = demo.files.iter().enumerate().map(|(index, file)| {
         let stem = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        // Numbered: two files may have the same name.
-        (
-            format!("{stem} (file {})", index + 1),
-            format!("file{}", index + 1),
-            CameraSource::File(file.clone()),
-        )
+        BuiltIn {
+            // Numbered: two files may have the same name.
+            name: format!("{stem} (file {})", index + 1),
+            path: format!("file{}", index + 1),
+            picture: CameraSource::File(file.clone()),
+            sub: None,
+        }
     });
     synthetic.chain(files).collect()
 }
 
-fn start_cameras(
-    port: u16,
-    sources: &[(String, String, CameraSource)],
-) -> Result<TestCamera, TestCameraError> {
+fn picture(name: &str, (width, height): (u32, u32)) -> SyntheticConfig {
+    SyntheticConfig {
+        name: name.to_uppercase(),
+        width,
+        height,
+        // About 2.5 Mb/s for 720p at 25 frames a second.
+        bitrate: (width * height * 27 / 10).max(200_000),
+        ..SyntheticConfig::default()
+    }
+}
+
+/// A quarter of the picture's sides, with fewer frames, as cameras have it: a small share of the work. None of a
+/// picture that is small already.
+fn sub_picture(main: &SyntheticConfig) -> Option<SyntheticConfig> {
+    let quarter = |side: u32| side / 4 / 2 * 2;
+    let (width, height) = (quarter(main.width).max(SMALLEST.0), quarter(main.height).max(SMALLEST.1));
+    let fps = main.fps / 2;
+    // Key pictures as often as in the main stream, which is how long a change of layers waits at most.
+    let keyframe_interval = main.keyframe_interval * fps / main.fps;
+    (width * 2 <= main.width).then(|| SyntheticConfig {
+        name: format!("{} SUB", main.name),
+        width,
+        height,
+        fps,
+        keyframe_interval,
+        bitrate: (main.bitrate / 16).max(100_000),
+        ..main.clone()
+    })
+}
+
+fn start_cameras(port: u16, built_in: &[BuiltIn]) -> Result<TestCamera, TestCameraError> {
     let start = |port| {
         let mut config = TestCameraConfig::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        config.sources = sources.iter().map(|(_, path, source)| (path.clone(), source.clone())).collect();
+        let streams = built_in.iter().flat_map(|camera| {
+            let main = (camera.path.clone(), camera.picture.clone());
+            std::iter::once(main).chain(camera.sub.clone())
+        });
+        config.sources = streams.collect();
         TestCamera::start(config)
     };
     match start(port) {
@@ -195,9 +233,23 @@ mod tests {
     fn cameras_have_names_of_their_own() {
         let demo =
             DemoConfig { cameras: 16, files: vec!["a/x.mp4".into(), "b/x.mp4".into()], ..Default::default() };
-        let sources = sources(&demo);
-        let names: std::collections::HashSet<_> = sources.iter().map(|(name, ..)| name).collect();
-        assert_eq!((sources.len(), names.len()), (18, 18));
+        let cameras = built_in(&demo);
+        let names: std::collections::HashSet<_> = cameras.iter().map(|camera| &camera.name).collect();
+        assert_eq!((cameras.len(), names.len()), (18, 18));
+    }
+
+    #[test]
+    fn large_pictures_have_a_sub_stream_that_can_be_made() {
+        for (size, sub) in [
+            ((1_280, 720), Some((320, 180))),
+            ((3_840, 2_160), Some((960, 540))),
+            ((1_920, 1_080), Some((480, 270))),
+            ((640, 360), Some((320, 180))),
+            ((320, 180), None),
+        ] {
+            let picture = sub_picture(&picture("GATE", size));
+            assert_eq!(picture.map(|picture| (picture.width, picture.height)), sub, "{size:?}");
+        }
     }
 
     #[test]

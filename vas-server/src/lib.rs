@@ -19,6 +19,7 @@ mod db;
 pub mod demo;
 mod http;
 pub mod logging;
+mod ws;
 
 pub use app::{Addresses, App, StartError, run};
 pub use db::{Database, DatabaseError};

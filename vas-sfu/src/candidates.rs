@@ -5,10 +5,12 @@ use crate::sdp::Candidate;
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 
-/// Candidates in an answer; more would only slow the viewer's checks.
-const MAX_CANDIDATES: usize = 16;
+/// Addresses in an answer; more would only slow the viewer's checks.
+const MAX_ADDRESSES: usize = 12;
+/// Addresses that are also offered over TCP: one of them gets through where UDP is what is in the way.
+const MAX_TCP: usize = 6;
 
-/// The candidates of sockets bound to `bound`: configured public addresses first, then local ones.
+/// The candidates of sockets bound to `bound`: configured public addresses first, then local ones; UDP before TCP.
 pub(crate) fn gather(config: &SfuConfig, bound: &[SocketAddr]) -> Vec<Candidate> {
     let local: Vec<IpAddr> = if config.announce_local {
         let mut found: Vec<IpAddr> = if_addrs::get_if_addrs()
@@ -20,10 +22,14 @@ pub(crate) fn gather(config: &SfuConfig, bound: &[SocketAddr]) -> Vec<Candidate>
     } else {
         Vec::new()
     };
-    candidates(&config.public_addresses, &local, bound)
+    let addresses = addresses(&config.public_addresses, &local, bound);
+    let on_tcp = if config.tcp { MAX_TCP } else { 0 };
+    let udp = addresses.iter().enumerate().map(|(n, &address)| Candidate::host(n, address));
+    let tcp = addresses.iter().enumerate().take(on_tcp);
+    udp.chain(tcp.map(|(n, &address)| Candidate::passive_tcp(n, address))).collect()
 }
 
-fn candidates(public: &[IpAddr], local: &[IpAddr], bound: &[SocketAddr]) -> Vec<Candidate> {
+fn addresses(public: &[IpAddr], local: &[IpAddr], bound: &[SocketAddr]) -> Vec<SocketAddr> {
     let mut seen = HashSet::new();
     let mut addresses = Vec::new();
     let mut add = |address: SocketAddr| {
@@ -45,8 +51,8 @@ fn candidates(public: &[IpAddr], local: &[IpAddr], bound: &[SocketAddr]) -> Vec<
             add(*socket);
         }
     }
-    addresses.truncate(MAX_CANDIDATES);
-    addresses.into_iter().enumerate().map(|(n, address)| Candidate::host(n, address)).collect()
+    addresses.truncate(MAX_ADDRESSES);
+    addresses
 }
 
 /// IPv6 link-local addresses need a zone, which candidates can't carry.
@@ -58,15 +64,15 @@ fn is_link_local(ip: &IpAddr) -> bool {
 mod tests {
     use super::*;
 
-    fn addresses(public: &[&str], local: &[&str], bound: &[&str]) -> Vec<String> {
+    fn texts(public: &[&str], local: &[&str], bound: &[&str]) -> Vec<String> {
         let ips = |texts: &[&str]| texts.iter().map(|t| t.parse().unwrap()).collect::<Vec<IpAddr>>();
         let bound: Vec<SocketAddr> = bound.iter().map(|t| t.parse().unwrap()).collect();
-        candidates(&ips(public), &ips(local), &bound).iter().map(|c| c.address.to_string()).collect()
+        addresses(&ips(public), &ips(local), &bound).iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn public_addresses_come_first_and_local_ones_fit_the_socket() {
-        let got = addresses(
+        let got = texts(
             &["203.0.113.7"],
             &["10.0.0.2", "fe80::1", "2001:db8::2", "127.0.0.1"],
             &["0.0.0.0:8189", "[::]:8189"],
@@ -76,6 +82,21 @@ mod tests {
 
     #[test]
     fn a_socket_of_one_address_offers_that_address() {
-        assert_eq!(addresses(&[], &["10.0.0.2"], &["127.0.0.1:7000"]), ["127.0.0.1:7000"]);
+        assert_eq!(texts(&[], &["10.0.0.2"], &["127.0.0.1:7000"]), ["127.0.0.1:7000"]);
+    }
+
+    #[test]
+    fn tcp_stands_behind_udp_on_the_same_port() {
+        let bound = ["127.0.0.1:7000".parse().unwrap(), "[::1]:7000".parse().unwrap()];
+        let lines =
+            |config: SfuConfig| gather(&config, &bound).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let both = [
+            "candidate:1 1 udp 2130706431 127.0.0.1 7000 typ host",
+            "candidate:2 1 udp 2130706175 ::1 7000 typ host",
+            "candidate:65537 1 tcp 1520435199 127.0.0.1 7000 typ host tcptype passive",
+            "candidate:65538 1 tcp 1520434943 ::1 7000 typ host tcptype passive",
+        ];
+        assert_eq!(lines(SfuConfig::default()), both);
+        assert_eq!(lines(SfuConfig::default().tcp(false)), both[..2]);
     }
 }

@@ -1,9 +1,10 @@
 //! Consumers: one producer on one transport.
 
-use crate::frame::TICKS_PER_MS;
+use crate::layers::Thinning;
+use crate::ortc::{MediaKind, RtpParameters};
 use crate::producer::Producer;
-use crate::shard::LegCommand;
-use crate::transport::{TransportInner, WebRtcTransport};
+use crate::shard::{LegCommand, Wanted};
+use crate::transport::TransportInner;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,11 +34,14 @@ pub(crate) struct ConsumerCounters {
     pub(crate) retransmitted: AtomicU64,
     pub(crate) key_requests: AtomicU64,
     pub(crate) replays: AtomicU64,
-    /// What the viewer last reported: 256ths of packets lost, jitter in RTP ticks, round trip in microseconds, and
-    /// its estimate of bits per second.
+    pub(crate) thinned: AtomicU64,
+    pub(crate) switches: AtomicU64,
+    /// What the viewer last reported: 256ths of packets lost, jitter and round trip in microseconds, and its estimate
+    /// of bits per second.
     pub(crate) fraction_lost: AtomicU64,
-    pub(crate) jitter: AtomicU64,
+    pub(crate) jitter_micros: AtomicU64,
     pub(crate) round_trip_micros: AtomicU64,
+    pub(crate) queue_micros: AtomicU64,
     pub(crate) estimate: AtomicU64,
 }
 
@@ -46,6 +50,7 @@ pub(crate) struct ConsumerCounters {
 pub(crate) struct ConsumerShared {
     pub(crate) id: ConsumerId,
     pub(crate) counters: ConsumerCounters,
+    layers: watch::Sender<LayerState>,
     closed: watch::Sender<Option<ConsumerCloseReason>>,
 }
 
@@ -54,8 +59,19 @@ impl ConsumerShared {
         Self {
             id: ConsumerId::random(),
             counters: ConsumerCounters::default(),
+            layers: watch::Sender::default(),
             closed: watch::Sender::new(None),
         }
+    }
+
+    /// Tells of the layer that is sent.
+    pub(crate) fn set_layers(&self, state: LayerState) {
+        self.layers.send_if_modified(|known| {
+            // The estimate alone is no news: it moves all the time.
+            let news = (known.current, known.thinning) != (state.current, state.thinning);
+            *known = state;
+            news
+        });
     }
 
     pub(crate) fn set_closed(&self, reason: ConsumerCloseReason) {
@@ -64,6 +80,33 @@ impl ConsumerShared {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.borrow().is_some()
+    }
+}
+
+/// Which layer a viewer gets, and how much of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LayerState {
+    /// The layer's place among those of the producer; `None` until something is sent.
+    pub current: Option<usize>,
+    /// What is left out of it for want of bandwidth.
+    pub thinning: Thinning,
+    /// What the viewer's connection is believed to carry, in bits per second; `None` while nothing is known of it.
+    pub estimate_bps: Option<u64>,
+}
+
+/// Which layer a viewer would have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PreferredLayer {
+    /// This one, by its place among those of the producer, and no other, whatever the bandwidth.
+    pub layer: Option<usize>,
+    /// Width and height in pixels that the picture is shown at: no layer larger than needed for that is sent.
+    pub size: Option<(u32, u32)>,
+}
+
+impl PreferredLayer {
+    pub(crate) const fn wanted(self) -> Wanted {
+        Wanted { layer: self.layer, size: self.size }
     }
 }
 
@@ -87,13 +130,19 @@ pub struct ConsumerStats {
     pub key_requests: u64,
     /// Cached groups of pictures sent again on such requests.
     pub replays: u64,
+    /// Pictures left out for want of bandwidth.
+    pub thinned: u64,
+    /// Times that another layer took over.
+    pub switches: u64,
     /// Share of packets that the viewer missed lately, 0 to 1, before repair.
     pub loss: f64,
     /// Jitter of arrival at the viewer, in milliseconds.
     pub jitter_ms: f64,
     /// Round trip to the viewer in milliseconds; 0 until it is known.
     pub round_trip_ms: f64,
-    /// What the viewer believes it can receive, in bits per second; 0 where it does not say.
+    /// For how long packets wait in the network on their way to the viewer, in milliseconds.
+    pub queue_ms: f64,
+    /// What the viewer's connection is believed to carry, in bits per second; 0 while nothing is known of it.
     pub estimate_bps: u64,
 }
 
@@ -108,6 +157,7 @@ struct Inner {
     shared: Arc<ConsumerShared>,
     transport: Arc<TransportInner>,
     producer: Producer,
+    parameters: RtpParameters,
 }
 
 impl fmt::Debug for Consumer {
@@ -117,9 +167,15 @@ impl fmt::Debug for Consumer {
 }
 
 impl Consumer {
-    pub(crate) fn new(shared: Arc<ConsumerShared>, transport: &WebRtcTransport, producer: Producer) -> Self {
-        producer.shared().consumer_added();
-        Self { inner: Arc::new(Inner { shared, transport: transport.inner().clone(), producer }) }
+    pub(crate) fn new(
+        shared: Arc<ConsumerShared>,
+        transport: &Arc<TransportInner>,
+        producer: Producer,
+        parameters: RtpParameters,
+    ) -> Self {
+        producer.consumer_added();
+        let transport = transport.clone();
+        Self { inner: Arc::new(Inner { shared, transport, producer, parameters }) }
     }
 
     /// The consumer's id.
@@ -131,6 +187,29 @@ impl Consumer {
     /// The producer it consumes.
     pub fn producer(&self) -> &Producer {
         &self.inner.producer
+    }
+
+    /// Whether it is of pictures or of sound.
+    #[must_use]
+    pub fn kind(&self) -> MediaKind {
+        self.inner.producer.kind()
+    }
+
+    /// What is sent, as the viewer must know it.
+    #[must_use]
+    pub fn rtp_parameters(&self) -> &RtpParameters {
+        &self.inner.parameters
+    }
+
+    /// Follows which layer the viewer gets.
+    #[must_use]
+    pub fn watch_layers(&self) -> watch::Receiver<LayerState> {
+        self.inner.shared.layers.subscribe()
+    }
+
+    /// Says which layer the viewer would have. It gets the best one within that which its bandwidth allows.
+    pub fn set_preferred_layer(&self, preferred: PreferredLayer) {
+        self.inner.transport.command(LegCommand::SetWanted(self.id(), preferred.wanted()));
     }
 
     /// Sends nothing until it is resumed.
@@ -179,9 +258,12 @@ impl Consumer {
             retransmitted: read(&counters.retransmitted),
             key_requests: read(&counters.key_requests),
             replays: read(&counters.replays),
+            thinned: read(&counters.thinned),
+            switches: read(&counters.switches),
             loss: read(&counters.fraction_lost) as f64 / 256.0,
-            jitter_ms: read(&counters.jitter) as f64 / f64::from(TICKS_PER_MS),
+            jitter_ms: read(&counters.jitter_micros) as f64 / 1_000.0,
             round_trip_ms: read(&counters.round_trip_micros) as f64 / 1_000.0,
+            queue_ms: read(&counters.queue_micros) as f64 / 1_000.0,
             estimate_bps: read(&counters.estimate),
         }
     }
@@ -199,7 +281,7 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.close();
-        self.producer.shared().consumer_removed();
+        self.producer.consumer_removed();
         self.transport.consumer_closed();
     }
 }

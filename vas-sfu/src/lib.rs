@@ -31,9 +31,13 @@
 //! Every handle is `Clone`; dropping the last one closes what it stands for, without waiting. Closing a parent closes
 //! its children.
 //!
-//! Deliberately absent: decoding, transcoding, HTTP. Nothing is ever sent to an address that has not passed a STUN
+//! Deliberately absent: transcoding of pictures, HTTP. Nothing is ever sent to an address that has not passed a STUN
 //! check with the right password.
 
+mod admission;
+#[cfg(feature = "transcode")]
+mod audio;
+mod bwe;
 mod candidates;
 mod config;
 mod consumer;
@@ -41,8 +45,13 @@ mod dtls;
 mod error;
 mod frame;
 mod ice;
+mod layers;
+mod negotiate;
+pub mod ortc;
 mod packetize;
+mod plain;
 mod producer;
+mod profile;
 mod router;
 mod rtcp;
 mod sdp;
@@ -50,18 +59,29 @@ mod server;
 mod shard;
 mod srtp;
 mod transport;
+mod turn;
 mod whep;
+#[cfg(feature = "whip")]
+pub mod whip;
 
+#[cfg(feature = "transcode")]
+pub use audio::{AacToOpus, OpusPacket, TranscodeError, TranscodeStats};
 pub use config::{DEFAULT_PORT, SfuConfig};
-pub use consumer::{Consumer, ConsumerId, ConsumerStats};
+pub use consumer::{Consumer, ConsumerId, ConsumerStats, LayerState, PreferredLayer};
 pub use error::{
-    ConnectError, ConsumeError, PatchError, ProduceError, StartError, TransportError, WhepError,
+    AnswerError, AdmissionError, ConnectError, ConsumeError, PatchError, PlainError, ProduceError, StartError, TransportError, WhepError,
 };
-pub use producer::{Producer, ProducerId, ProducerStats};
+pub use layers::Thinning;
+pub use plain::{Network, NetworkError, PlainTransport};
+pub use producer::{Producer, ProducerId, ProducerLayer, ProducerOptions, ProducerStats};
 pub use router::Router;
-pub use server::Sfu;
-pub use transport::{CloseReason, TransportId, TransportState, TransportStats, WebRtcTransport};
-pub use whep::{FragmentOutcome, WhepSession};
+pub use server::{Sfu, ShardStats};
+pub use turn::{IceServer, IceServerConfig};
+pub use transport::{CloseReason, ConsumeOptions, TransportId, TransportState, TransportStats, WebRtcTransport};
+pub use whep::{FragmentOutcome, ViewerOptions, WhepSession};
 
 #[doc(hidden)]
 pub mod bench_support;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;

@@ -1,16 +1,21 @@
 //! The SFU: its shards and what they share.
 
+use crate::admission::{Admission, admit_egress, admit_to_stream};
 use crate::candidates;
 use crate::config::SfuConfig;
 use crate::dtls::DtlsIdentity;
-use crate::error::{StartError, TransportError};
+use crate::error::{AdmissionError, PlainError, StartError, TransportError};
+use crate::plain::PlainTransport;
+use crate::producer::Producer;
 use crate::router::Router;
 use crate::sdp::Candidate;
-use crate::shard::{Routes, Shard, ShardParts, bind_all};
+use crate::shard::{Routes, Shard, ShardCounters, ShardParts, bind_all};
 use crate::transport::WebRtcTransport;
+use crate::turn::{self, IceServer};
 use parking_lot::Mutex;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use vas_core::{SharedClock, TaskScope};
@@ -36,6 +41,22 @@ struct Inner {
     /// Threads that still run.
     running: watch::Receiver<usize>,
     candidates: Mutex<(Instant, Vec<Candidate>)>,
+    admission: Arc<Admission>,
+    counters: Vec<Arc<ShardCounters>>,
+}
+
+/// Figures of a media thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShardStats {
+    /// Viewers' connections.
+    pub transports: usize,
+    /// Consumers on them.
+    pub consumers: usize,
+    /// Bytes of RTP payload sent, repairs apart.
+    pub bytes: u64,
+    /// Bits of them a second, of late.
+    pub bps: u64,
 }
 
 impl Sfu {
@@ -51,6 +72,7 @@ impl Sfu {
         let count = Arc::new(count);
 
         let mut shards = Vec::new();
+        let mut counters = Vec::new();
         let mut handles = Vec::new();
         for (index, sockets) in sockets.into_iter().enumerate() {
             let parts = ShardParts {
@@ -61,7 +83,9 @@ impl Sfu {
                 clock: clock.clone(),
                 connect_timeout: config.connect_timeout(),
                 consent_timeout: config.consent_timeout(),
+                counters: Arc::default(),
             };
+            counters.push(parts.counters.clone());
             let (shard, handle) = Shard::new(parts)?;
             shards.push(shard);
             handles.push(handle);
@@ -97,6 +121,8 @@ impl Sfu {
             bound,
             running,
             candidates: Mutex::new(fresh),
+            admission: Arc::default(),
+            counters,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -119,6 +145,14 @@ impl Sfu {
         self.inner.routes.len()
     }
 
+    /// The STUN and TURN servers to tell the viewer `user` of, with credentials made for it where they are made from a
+    /// secret. Of its name letters, digits and `-_.` count.
+    #[must_use]
+    pub fn ice_servers(&self, user: &str) -> Vec<IceServer> {
+        let Inner { config, clock, identity, .. } = &*self.inner;
+        turn::ice_servers(&config.ice_servers, user, clock.wall(), &**identity.provider())
+    }
+
     pub(crate) fn scope(&self) -> &TaskScope {
         &self.inner.scope
     }
@@ -127,9 +161,53 @@ impl Sfu {
         &self.inner.routes
     }
 
-    pub(crate) fn create_transport(&self, router: &Router) -> Result<WebRtcTransport, TransportError> {
-        let Inner { routes, identity, config, clock, .. } = &*self.inner;
-        WebRtcTransport::new(router, routes, identity, config.max_transports, clock.now())
+    pub(crate) fn clock(&self) -> &SharedClock {
+        &self.inner.clock
+    }
+
+    pub(crate) fn create_transport(
+        &self,
+        router: &Router,
+        client: Option<IpAddr>,
+    ) -> Result<WebRtcTransport, TransportError> {
+        let Inner { routes, identity, config, clock, admission, .. } = &*self.inner;
+        let admitted = admission.admit(config, client)?;
+        WebRtcTransport::new(router, routes, identity, config.max_transports, admitted, clock.now())
+    }
+
+    pub(crate) fn create_plain_transport(
+        &self,
+        router: &Router,
+        rtp: SocketAddr,
+        rtcp_mux: bool,
+    ) -> Result<PlainTransport, PlainError> {
+        let Inner { routes, config, bound, .. } = &*self.inner;
+        PlainTransport::new(router, routes, config, bound, rtp, rtcp_mux)
+    }
+
+    /// Whether one more viewer of a producer is let in.
+    pub(crate) fn admit_consumer(&self, producer: &Producer) -> Result<(), AdmissionError> {
+        let config = &self.inner.config;
+        admit_to_stream(config, producer.consumers())?;
+        if config.max_egress_bps == 0 {
+            return Ok(());
+        }
+        let present = self.stats().iter().map(|shard| shard.bps).sum();
+        // The least that it may get: under pressure it is sent no more.
+        let wanted = producer.layers().iter().map(|layer| layer.bitrate_bps).min().unwrap_or(0);
+        admit_egress(config, present, wanted)
+    }
+
+    /// Figures of each media thread.
+    #[must_use]
+    pub fn stats(&self) -> Vec<ShardStats> {
+        let read = |counters: &Arc<ShardCounters>| ShardStats {
+            transports: counters.transports.load(Ordering::Relaxed),
+            consumers: counters.consumers.load(Ordering::Relaxed),
+            bytes: counters.bytes.load(Ordering::Relaxed),
+            bps: counters.bps.load(Ordering::Relaxed),
+        };
+        self.inner.counters.iter().map(read).collect()
     }
 
     /// The candidates to offer. Interfaces come and go, so they are looked up anew now and then.

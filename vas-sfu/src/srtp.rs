@@ -135,15 +135,23 @@ impl SrtpKeys {
 enum RtpSealer {
     Gcm { key: Box<LessSafeKey>, salt: [u8; 12] },
     Context(Box<Context>),
+    /// Plain RTP.
+    Clear,
 }
 
 /// Seals what goes to one viewer and opens its reports.
 pub(crate) struct Srtp {
     rtp: RtpSealer,
-    rtcp_out: Context,
+    /// Absent for plain RTP.
+    rtcp: Option<Box<Srtcp>>,
+}
+
+/// SRTCP in both directions.
+struct Srtcp {
+    out: Context,
     /// Opens reports of senders that have proved themselves. A context keeps state of each SSRC it ever saw, even of
     /// forged packets, so others are tried elsewhere first.
-    rtcp_in: Context,
+    incoming: Context,
     known: Vec<u32>,
     probe: Option<Context>,
     probed: u32,
@@ -156,6 +164,7 @@ impl std::fmt::Debug for Srtp {
         let profile = match self.rtp {
             RtpSealer::Gcm { .. } => Profile::AeadAes128Gcm,
             RtpSealer::Context(_) => Profile::Aes128CmHmacSha1_80,
+            RtpSealer::Clear => return f.write_str("Srtp(clear)"),
         };
         f.debug_struct("Srtp").field("profile", &profile).finish_non_exhaustive()
     }
@@ -175,16 +184,21 @@ impl Srtp {
             }
             Profile::Aes128CmHmacSha1_80 => RtpSealer::Context(Box::new(keys.outgoing(crypto)?)),
         };
-        Ok(Self {
-            rtp,
-            rtcp_out: keys.outgoing(crypto)?,
-            rtcp_in: keys.incoming(crypto)?,
+        let rtcp = Srtcp {
+            out: keys.outgoing(crypto)?,
+            incoming: keys.incoming(crypto)?,
             known: Vec::new(),
             probe: None,
             probed: 0,
             keys,
             provider: provider.clone(),
-        })
+        };
+        Ok(Self { rtp, rtcp: Some(Box::new(rtcp)) })
+    }
+
+    /// Lets everything pass as it is: RTP as of RFC 3550, for receivers that have no keys.
+    pub(crate) const fn clear() -> Self {
+        Self { rtp: RtpSealer::Clear, rtcp: None }
     }
 
     /// Appends the sealed form of an RTP packet to `out`. `header` is the whole RTP header; `index` is the packet's
@@ -216,6 +230,7 @@ impl Srtp {
                 out.truncate(start);
                 out.extend_from_slice(&sealed);
             }
+            RtpSealer::Clear => {}
         }
         Ok(())
     }
@@ -225,16 +240,31 @@ impl Srtp {
         match self.rtp {
             RtpSealer::Gcm { .. } => 16,
             RtpSealer::Context(_) => 10,
+            RtpSealer::Clear => 0,
         }
     }
 
     /// The sealed form of an RTCP compound packet.
     pub(crate) fn seal_rtcp(&mut self, packet: &[u8]) -> Result<Bytes, SrtpError> {
-        self.rtcp_out.encrypt_rtcp(packet).map(BytesMut::freeze).map_err(|error| SrtpError::new(&error))
+        match &mut self.rtcp {
+            Some(rtcp) => {
+                rtcp.out.encrypt_rtcp(packet).map(BytesMut::freeze).map_err(|error| SrtpError::new(&error))
+            }
+            None => Ok(Bytes::copy_from_slice(packet)),
+        }
     }
 
     /// The RTCP compound packet of a sealed one; an error when it is forged, damaged or repeated.
     pub(crate) fn open_rtcp(&mut self, packet: &[u8]) -> Result<Bytes, SrtpError> {
+        match &mut self.rtcp {
+            Some(rtcp) => rtcp.open(packet),
+            None => Ok(Bytes::copy_from_slice(packet)),
+        }
+    }
+}
+
+impl Srtcp {
+    fn open(&mut self, packet: &[u8]) -> Result<Bytes, SrtpError> {
         let sender = packet.get(4..8).and_then(|ssrc| ssrc.try_into().ok()).map_or(0, u32::from_be_bytes);
         if !self.known.contains(&sender) {
             self.probed += 1;
@@ -253,7 +283,7 @@ impl Srtp {
             }
             self.known.push(sender);
         }
-        self.rtcp_in.decrypt_rtcp(packet).map(BytesMut::freeze).map_err(|error| SrtpError::new(&error))
+        self.incoming.decrypt_rtcp(packet).map(BytesMut::freeze).map_err(|error| SrtpError::new(&error))
     }
 }
 
@@ -361,7 +391,8 @@ pub(crate) mod tests {
             forged.extend([0; 24]);
             assert!(srtp.open_rtcp(&forged).is_err());
         }
-        assert!(srtp.known.is_empty() && srtp.probed <= MAX_PROBES);
+        let rtcp = srtp.rtcp.as_ref().unwrap();
+        assert!(rtcp.known.is_empty() && rtcp.probed <= MAX_PROBES);
         for n in 0..3 {
             let report = [0x80, 201, 0, 1, 0, 0, 0, n];
             let sealed = peer.seal_rtcp(&report).unwrap();

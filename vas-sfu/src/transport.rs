@@ -1,14 +1,24 @@
 //! Transports: viewers' WebRTC connections.
 
-use crate::consumer::{Consumer, ConsumerShared};
+use crate::admission::Admitted;
+use crate::consumer::{Consumer, ConsumerShared, PreferredLayer};
 use crate::dtls::DtlsIdentity;
 use crate::error::{ConnectError, ConsumeError, TransportError};
-use crate::ice::IceCredentials;
+use crate::ice::{IceCredentials, random_text};
+use crate::ortc::{
+    DtlsParameters, DtlsRole, IceCandidate, IceParameters, InvalidParameters, Match,
+    RtpCapabilities, TransportProtocol, consumer_parameters, match_consumer,
+};
 use crate::producer::Producer;
 use crate::router::Router;
 use crate::sdp::Candidate;
-use crate::shard::{InsertError, LegCommand, LegSetup, MAX_CONSUMERS, Routes, SenderSetup};
+use crate::srtp::Srtp;
+use crate::shard::{
+    Congestion, Extensions, LayerCodec, LayerSetup, LegCommand, LegSetup, MAX_CONSUMERS, Routes,
+    SenderSetup,
+};
 use parking_lot::Mutex;
+use rand::Rng;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -76,6 +86,28 @@ pub(crate) struct TransportShared {
 }
 
 impl TransportShared {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            id: TransportId::random(),
+            state: watch::Sender::new(TransportState::New),
+            closes_with_consumers: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        })
+    }
+
+    /// Completes when it is closed, with the reason. Cancel-safe.
+    pub(crate) async fn closed(&self) -> CloseReason {
+        let mut state = self.state.subscribe();
+        loop {
+            if let TransportState::Closed(reason) = &*state.borrow_and_update() {
+                return reason.clone();
+            }
+            if state.changed().await.is_err() {
+                return CloseReason::Shutdown;
+            }
+        }
+    }
+
     pub(crate) fn set_connected(&self) {
         self.state.send_if_modified(|state| {
             let new = *state == TransportState::New;
@@ -105,7 +137,7 @@ impl TransportShared {
         self.closing.load(Ordering::Relaxed)
     }
 
-    fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         matches!(*self.state.borrow(), TransportState::Closed(_))
     }
 }
@@ -126,16 +158,31 @@ pub struct TransportStats {
 #[must_use = "a transport closes when its last handle is dropped"]
 pub struct WebRtcTransport {
     inner: Arc<TransportInner>,
+    ice: Arc<Mutex<IceCredentials>>,
+    identity: Arc<DtlsIdentity>,
 }
 
+/// What transports of all kinds have.
 pub(crate) struct TransportInner {
     leg: u64,
-    shared: Arc<TransportShared>,
-    ice: Mutex<IceCredentials>,
+    pub(crate) shared: Arc<TransportShared>,
     router: Router,
     routes: Arc<Routes>,
-    identity: Arc<DtlsIdentity>,
     consumers: AtomicUsize,
+    /// Consumers that there ever were, by which they are named.
+    names: AtomicUsize,
+    /// What is sent over one connection is played in sync.
+    cname: String,
+    _admitted: Option<Admitted>,
+}
+
+/// How a producer is to be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConsumeOptions {
+    /// Sends nothing until the consumer is resumed.
+    pub paused: bool,
+    /// Which layer the viewer would have.
+    pub preferred: PreferredLayer,
 }
 
 impl fmt::Debug for WebRtcTransport {
@@ -150,38 +197,21 @@ impl WebRtcTransport {
         routes: &Arc<Routes>,
         identity: &Arc<DtlsIdentity>,
         limit: usize,
+        admitted: Admitted,
         now: Instant,
     ) -> Result<Self, TransportError> {
-        let shared = Arc::new(TransportShared {
-            id: TransportId::random(),
-            state: watch::Sender::new(TransportState::New),
-            closes_with_consumers: AtomicBool::new(false),
-            closing: AtomicBool::new(false),
-        });
+        let shared = TransportShared::new();
         let ice = IceCredentials::generate();
         let setup = LegSetup { shared: shared.clone(), ice: ice.clone(), pending: Vec::new() };
-        let leg = routes.insert(Box::new(setup), now).map_err(|error| match error {
-            InsertError::Exhausted => TransportError::Exhausted { limit },
-            InsertError::Closed => TransportError::Closed,
-        })?;
-        let inner = TransportInner {
-            leg,
-            shared,
-            ice: Mutex::new(ice),
-            router: router.clone(),
-            routes: routes.clone(),
-            identity: identity.clone(),
-            consumers: AtomicUsize::new(0),
-        };
-        Ok(Self { inner: Arc::new(inner) })
-    }
-
-    pub(crate) fn inner(&self) -> &Arc<TransportInner> {
-        &self.inner
+        let leg = routes
+            .insert(Box::new(setup), now)
+            .map_err(|error| TransportError::of(error, limit))?;
+        let inner = TransportInner::new(leg, shared, router, routes, Some(admitted));
+        Ok(Self { inner, ice: Arc::new(Mutex::new(ice)), identity: identity.clone() })
     }
 
     pub(crate) fn ice(&self) -> IceCredentials {
-        self.inner.ice.lock().clone()
+        self.ice.lock().clone()
     }
 
     pub(crate) fn candidates(&self) -> Vec<Candidate> {
@@ -197,15 +227,47 @@ impl WebRtcTransport {
     /// SHA-256 fingerprint of this side's certificate.
     #[must_use]
     pub fn fingerprint(&self) -> &[u8; 32] {
-        self.inner.identity.fingerprint()
+        self.identity.fingerprint()
     }
 
-    /// Names the SHA-256 fingerprints of which the peer's certificate must have one. The first call
-    /// counts; a connection never changes its peer.
+    /// This side's ICE credentials.
+    #[must_use]
+    pub fn ice_parameters(&self) -> IceParameters {
+        let ice = self.ice();
+        IceParameters { username_fragment: ice.ufrag, password: ice.pwd, ice_lite: true }
+    }
+
+    /// The addresses at which this side is reached.
+    #[must_use]
+    pub fn ice_candidates(&self) -> Vec<IceCandidate> {
+        let candidate = |candidate: Candidate| {
+            let protocol = if candidate.tcp { TransportProtocol::Tcp } else { TransportProtocol::Udp };
+            let foundation = candidate.foundation.to_string();
+            IceCandidate::host(&foundation, candidate.priority, candidate.address, protocol)
+        };
+        self.candidates().into_iter().map(candidate).collect()
+    }
+
+    /// This side's certificate.
+    #[must_use]
+    pub fn dtls_parameters(&self) -> DtlsParameters {
+        DtlsParameters::local(self.fingerprint())
+    }
+
+    /// Names the peer's certificate. The first call counts; a connection never changes its peer.
     ///
     /// # Errors
-    /// None was given, or the transport is closed.
-    pub fn connect(&self, fingerprints: Vec<[u8; 32]>) -> Result<(), ConnectError> {
+    /// The peer would be the server, no fingerprint can be checked, or the transport is closed.
+    pub fn connect(&self, parameters: &DtlsParameters) -> Result<(), ConnectError> {
+        if parameters.role == DtlsRole::Server {
+            let expected = "must be client or auto: this side is the server".to_owned();
+            return Err(InvalidParameters { field: "role".to_owned(), expected }.into());
+        }
+        self.expect(parameters.sha256()?)
+    }
+
+    /// Names the SHA-256 fingerprints of which the peer's certificate must have one.
+    pub(crate) fn expect(&self, fingerprints: Vec<[u8; 32]>) -> Result<(), ConnectError> {
         if fingerprints.is_empty() {
             return Err(ConnectError::NoFingerprint);
         }
@@ -216,28 +278,68 @@ impl WebRtcTransport {
         }
     }
 
-    /// Sends a producer over this transport, as `setup` says.
-    pub(crate) fn consume(&self, producer: &Producer, setup: SenderSetup) -> Result<Consumer, ConsumeError> {
-        if producer.is_closed() {
-            return Err(ConsumeError::Closed("producer"));
+    /// Sends a producer over this transport to a viewer of these capabilities.
+    ///
+    /// # Errors
+    /// The viewer can receive no layer of it, nothing is known of its media yet, a limit is reached, or either is closed.
+    pub fn consume(
+        &self,
+        producer: &Producer,
+        capabilities: &RtpCapabilities,
+        options: ConsumeOptions,
+    ) -> Result<Consumer, ConsumeError> {
+        capabilities.validate()?;
+        let formats = producer.formats();
+        let known: Vec<_> = formats.iter().flatten().cloned().collect();
+        if known.is_empty() {
+            return Err(ConsumeError::NoMedia);
         }
-        if self.inner.consumers.fetch_add(1, Ordering::Relaxed) >= MAX_CONSUMERS {
-            self.inner.consumers.fetch_sub(1, Ordering::Relaxed);
-            return Err(ConsumeError::Exhausted { limit: MAX_CONSUMERS });
-        }
-        let shared: Arc<ConsumerShared> = setup.shared.clone();
-        if !self.inner.command(LegCommand::AddConsumer(Box::new(setup))) {
-            self.inner.consumers.fetch_sub(1, Ordering::Relaxed);
-            return Err(ConsumeError::Closed("transport"));
-        }
-        Ok(Consumer::new(shared, self, producer.clone()))
+        let mut matched = match_consumer(&known, capabilities)?;
+        // A layer whose source is not there yet will most likely be like the others.
+        let likely = matched.layers.iter().flatten().next().cloned();
+        let mut of_known = matched.layers.into_iter();
+        let layer = |format: &Option<_>| match format {
+            Some(_) => of_known.next().flatten(),
+            None => likely.clone(),
+        };
+        matched.layers = formats.iter().map(layer).collect();
+        let name = self.inner.names.fetch_add(1, Ordering::Relaxed).to_string();
+        let ids = matched.extensions;
+        let told = matched.layers.iter().flatten().any(|codec| codec.feedback.transport_cc);
+        let congestion = match ids.transport_cc.filter(|_| told) {
+            Some(id) => Congestion::TransportWide(id),
+            None => Congestion::Reports,
+        };
+        let extensions = Extensions { playout_delay: ids.playout_delay, congestion };
+        self.consume_as(producer, &matched, extensions, Some(&name), options)
+    }
+
+    /// Sends a producer over this transport, as was agreed.
+    pub(crate) fn consume_as(
+        &self,
+        producer: &Producer,
+        matched: &Match,
+        extensions: Extensions,
+        mid: Option<&str>,
+        options: ConsumeOptions,
+    ) -> Result<Consumer, ConsumeError> {
+        self.inner.consume_as(producer, matched, extensions, mid, options)
+    }
+
+    /// Seals with these keys instead of those that a handshake would make.
+    pub(crate) fn use_keys(&self, srtp: Srtp) -> bool {
+        self.inner.command(LegCommand::UseKeys(Box::new(srtp)))
+    }
+
+    pub(crate) fn cname(&self) -> &str {
+        &self.inner.cname
     }
 
     /// Fresh ICE credentials (RFC 8445, section 9); the old ones serve until the peer has moved.
     pub(crate) fn restart_ice(&self) -> IceCredentials {
         let credentials = IceCredentials::generate();
         self.inner.command(LegCommand::RestartIce(credentials.clone()));
-        *self.inner.ice.lock() = credentials.clone();
+        *self.ice.lock() = credentials.clone();
         credentials
     }
 
@@ -265,25 +367,91 @@ impl WebRtcTransport {
 
     /// Completes when it is closed, with the reason. Cancel-safe.
     pub async fn closed(&self) -> CloseReason {
-        let mut state = self.watch_state();
-        loop {
-            if let TransportState::Closed(reason) = &*state.borrow_and_update() {
-                return reason.clone();
-            }
-            if state.changed().await.is_err() {
-                return CloseReason::Shutdown;
-            }
-        }
+        self.inner.shared.closed().await
     }
 
     /// Its figures.
     #[must_use]
     pub fn stats(&self) -> TransportStats {
-        TransportStats { state: self.state(), consumers: self.inner.consumers.load(Ordering::Relaxed) }
+        TransportStats { state: self.state(), consumers: self.inner.consumers() }
     }
 }
 
 impl TransportInner {
+    pub(crate) fn new(
+        leg: u64,
+        shared: Arc<TransportShared>,
+        router: &Router,
+        routes: &Arc<Routes>,
+        admitted: Option<Admitted>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            leg,
+            shared,
+            router: router.clone(),
+            routes: routes.clone(),
+            consumers: AtomicUsize::new(0),
+            names: AtomicUsize::new(0),
+            cname: random_text(16),
+            _admitted: admitted,
+        })
+    }
+
+    /// Sends a producer over this transport, as was agreed.
+    pub(crate) fn consume_as(
+        self: &Arc<Self>,
+        producer: &Producer,
+        matched: &Match,
+        extensions: Extensions,
+        mid: Option<&str>,
+        options: ConsumeOptions,
+    ) -> Result<Consumer, ConsumeError> {
+        if producer.is_closed() {
+            return Err(ConsumeError::Closed("producer"));
+        }
+        let inner = self;
+        inner.router.admit_consumer(producer)?;
+        if inner.consumers.fetch_add(1, Ordering::Relaxed) >= MAX_CONSUMERS {
+            inner.consumers.fetch_sub(1, Ordering::Relaxed);
+            return Err(ConsumeError::Exhausted { limit: MAX_CONSUMERS });
+        }
+        let ssrc = rand::rng().random_range(1..u32::MAX - 1);
+        let has_rtx = matched.layers.iter().flatten().any(|codec| codec.rtx.is_some());
+        let rtx_ssrc = has_rtx.then_some(ssrc + 1);
+        let layer = |(layer, codec): (&Arc<_>, &Option<crate::ortc::AgreedCodec>)| LayerSetup {
+            layer: Arc::clone(layer),
+            codec: codec.as_ref().map(|codec| LayerCodec {
+                codec: codec.codec,
+                payload_type: codec.payload_type,
+                rtx: codec.rtx,
+            }),
+        };
+        let clock_rate = matched.layers.iter().flatten().map(|codec| codec.clock_rate).next();
+        let shared = Arc::new(ConsumerShared::new());
+        let setup = SenderSetup {
+            layers: producer.shared().iter().zip(&matched.layers).map(layer).collect(),
+            shared: shared.clone(),
+            kind: matched.kind,
+            ticks_per_ms: clock_rate.unwrap_or(90_000) / 1_000,
+            ssrc,
+            rtx_ssrc,
+            extensions,
+            cname: inner.cname.clone(),
+            paused: options.paused,
+            wanted: options.preferred.wanted(),
+        };
+        if !inner.command(LegCommand::AddConsumer(Box::new(setup))) {
+            inner.consumers.fetch_sub(1, Ordering::Relaxed);
+            return Err(ConsumeError::Closed("transport"));
+        }
+        let parameters = consumer_parameters(matched, ssrc, rtx_ssrc, &inner.cname, mid);
+        Ok(Consumer::new(shared, self, producer.clone(), parameters))
+    }
+
+    pub(crate) fn consumers(&self) -> usize {
+        self.consumers.load(Ordering::Relaxed)
+    }
+
     /// Hands a command to the connection. `false`: it is closed, or its shard is drowning.
     pub(crate) fn command(&self, command: LegCommand) -> bool {
         self.routes.command(self.leg, command).is_ok()
@@ -293,7 +461,7 @@ impl TransportInner {
         self.consumers.fetch_sub(1, Ordering::Relaxed);
     }
 
-    fn close(&self) {
+    pub(crate) fn close(&self) {
         if !self.shared.is_closed() {
             // Should the command be refused, its shard sees this within a second.
             self.shared.closing.store(true, Ordering::Relaxed);

@@ -7,7 +7,7 @@ use super::config::ViewerConfig;
 use super::dtls::Role;
 use super::error::AnswerError;
 use super::keyframe::Codec;
-use super::offer::{self, TRANSPORT_CC};
+use super::offer::{self, PLAYOUT_DELAY, TRANSPORT_CC};
 
 /// More candidates than any server lists; checks go to the first ones.
 const MAX_CANDIDATES: usize = 16;
@@ -39,6 +39,8 @@ pub(super) struct Answer {
     pub(super) reduced_size: bool,
     /// The header extension id of transport-wide sequence numbers, where the server takes feedback on them.
     pub(super) transport_cc: Option<u8>,
+    /// The header extension id of the playout delay, where the server uses it.
+    pub(super) playout_delay: Option<u8>,
 }
 
 /// Reads `sdp` as the answer to the offer of `config`.
@@ -69,13 +71,13 @@ pub(super) fn parse(config: &ViewerConfig, sdp: &str) -> Result<Answer, AnswerEr
             })
         })
     };
-    let transport_cc = sections
-        .values("extmap")
-        .find_map(|value| {
+    let extension = |wanted: &str| {
+        sections.values("extmap").find_map(|value| {
             let (id, uri) = value.split_once(' ')?;
-            (uri.trim() == TRANSPORT_CC).then(|| id.split('/').next()?.parse().ok())?
+            (uri.trim() == wanted).then(|| id.split('/').next()?.parse().ok())?
         })
-        .filter(|_| config.transport_cc && feedback("transport-cc"));
+    };
+    let transport_cc = extension(TRANSPORT_CC).filter(|_| config.transport_cc && feedback("transport-cc"));
     Ok(Answer {
         ufrag: sections.value("ice-ufrag").ok_or(AnswerError::Missing("a=ice-ufrag"))?.to_owned(),
         password: sections.value("ice-pwd").ok_or(AnswerError::Missing("a=ice-pwd"))?.to_owned(),
@@ -86,6 +88,7 @@ pub(super) fn parse(config: &ViewerConfig, sdp: &str) -> Result<Answer, AnswerEr
         nack: config.nack && feedback("nack"),
         reduced_size: sections.has_flag("rtcp-rsize"),
         transport_cc,
+        playout_delay: extension(PLAYOUT_DELAY).filter(|_| config.playout_delay),
         payloads,
     })
 }

@@ -111,6 +111,8 @@ pub struct ViewerConfig {
     pub deliver: bool,
     /// The time between two receiver reports.
     pub report_interval: Duration,
+    /// The viewer ends when no consent check was answered for so long (RFC 7675, section 5.1).
+    pub consent_timeout: Duration,
 }
 
 impl ViewerConfig {
@@ -129,6 +131,7 @@ impl ViewerConfig {
             decrypt: Decrypt::Sample { first: 32, every: 64 },
             deliver: false,
             report_interval: Duration::from_secs(1),
+            consent_timeout: Duration::from_secs(30),
         }
     }
 

@@ -22,7 +22,7 @@ use rtc::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter, Tran
 use rtc::stun::textattrs::TextAttribute;
 use rtc::stun::xoraddr::XorMappedAddress;
 
-use super::config::Identity;
+use super::config::{Identity, ViewerConfig};
 use super::error::CloseReason;
 use super::offer::Credentials;
 use super::transmit::Transmit;
@@ -35,7 +35,6 @@ const LONGEST_RETRY: Duration = Duration::from_millis(1600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Half of RFC 7675's interval, which is what browsers do in practice; varied by a fifth either way.
 const CONSENT_INTERVAL: Duration = Duration::from_millis(2500);
-const CONSENT_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_PENDING: usize = 32;
 /// A peer-reflexive candidate's priority, as the PRIORITY attribute asks for (RFC 8445, section 7.1.1).
 const PRIORITY: u32 = (110 << 24) | (65_535 << 8) | 255;
@@ -76,12 +75,13 @@ pub(super) struct Checker {
     selected: Option<Selected>,
     started: Instant,
     round_trip: Duration,
+    consent_timeout: Duration,
 }
 
 impl Checker {
     pub(super) fn new(
         now: Instant,
-        identity: Identity,
+        config: &ViewerConfig,
         local: &Credentials,
         remote: &Credentials,
         candidates: Vec<SocketAddr>,
@@ -91,7 +91,7 @@ impl Checker {
             .map(|(at, address)| Unanswered { address, due: now + PACING * at, retry: FIRST_RETRY })
             .collect();
         Self {
-            identity,
+            identity: config.identity.clone(),
             username: format!("{}:{}", remote.ufrag, local.ufrag),
             username_from_server: format!("{}:{}", local.ufrag, remote.ufrag),
             local_password: local.password.clone(),
@@ -102,6 +102,7 @@ impl Checker {
             selected: None,
             started: now,
             round_trip: Duration::ZERO,
+            consent_timeout: config.consent_timeout,
         }
     }
 
@@ -117,7 +118,7 @@ impl Checker {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.selected {
-            Some(selected) => Some(selected.check_due.min(selected.answered + CONSENT_TIMEOUT)),
+            Some(selected) => Some(selected.check_due.min(selected.answered + self.consent_timeout)),
             None => {
                 let check = self.candidates.iter().map(|candidate| candidate.due).min();
                 Some(check.unwrap_or(self.started).min(self.started + CONNECT_TIMEOUT))
@@ -132,8 +133,8 @@ impl Checker {
         out: &mut VecDeque<Transmit>,
     ) -> Result<(), CloseReason> {
         if let Some(selected) = &mut self.selected {
-            if now >= selected.answered + CONSENT_TIMEOUT {
-                return Err(CloseReason::ConsentExpired(CONSENT_TIMEOUT));
+            if now >= selected.answered + self.consent_timeout {
+                return Err(CloseReason::ConsentExpired(self.consent_timeout));
             }
             if now >= selected.check_due {
                 selected.check_due = now + CONSENT_INTERVAL.mul_f64(rand::rng().random_range(0.8..1.2));

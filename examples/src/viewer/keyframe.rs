@@ -13,29 +13,39 @@ pub enum Codec {
 /// Whether a payload holds parameter sets or a part of a keyframe: packets of which a keyframe picture is
 /// made.
 pub(super) fn belongs_to_keyframe(codec: Codec, payload: &[u8]) -> bool {
-    match codec {
-        Codec::H264 => h264(payload).unwrap_or(false),
-        Codec::H265 => h265(payload).unwrap_or(false),
-    }
+    let found = match codec {
+        Codec::H264 => any_h264(payload, |kind| matches!(kind, 5 | 7)),
+        // 16 to 21 are the intra random access pictures, 32 to 34 the parameter sets.
+        Codec::H265 => any_h265(payload, |kind| matches!(kind, 16..=21 | 32..=34)),
+    };
+    found.unwrap_or(false)
 }
 
-fn h264(payload: &[u8]) -> Option<bool> {
-    let is_key = |header: u8| matches!(header & 0x1F, 5 | 7);
+/// Whether a payload holds a sequence parameter set, with which senders begin a keyframe.
+pub(super) fn begins_keyframe(codec: Codec, payload: &[u8]) -> bool {
+    let found = match codec {
+        Codec::H264 => any_h264(payload, |kind| kind == 7),
+        Codec::H265 => any_h265(payload, |kind| kind == 33),
+    };
+    found.unwrap_or(false)
+}
+
+/// Whether the type of any unit in a payload is `wanted`.
+fn any_h264(payload: &[u8], wanted: impl Fn(u8) -> bool) -> Option<bool> {
+    let wanted = |header: u8| wanted(header & 0x1F);
     Some(match payload.first()? & 0x1F {
-        24 => units(payload.get(1..)?).any(|unit| unit.first().copied().is_some_and(is_key)),
-        28 => is_key(*payload.get(1)?),
-        _ => is_key(payload[0]),
+        24 => units(payload.get(1..)?).any(|unit| unit.first().copied().is_some_and(&wanted)),
+        28 => wanted(*payload.get(1)?),
+        _ => wanted(payload[0]),
     })
 }
 
-fn h265(payload: &[u8]) -> Option<bool> {
-    // 16 to 21 are the intra random access pictures, 32 to 34 the parameter sets.
-    let is_key = |kind: u8| matches!(kind, 16..=21 | 32..=34);
+fn any_h265(payload: &[u8], wanted: impl Fn(u8) -> bool) -> Option<bool> {
     let kind = |header: u8| header >> 1 & 0x3F;
     Some(match kind(*payload.first()?) {
-        48 => units(payload.get(2..)?).any(|unit| unit.first().is_some_and(|&header| is_key(kind(header)))),
-        49 => is_key(*payload.get(2)? & 0x3F),
-        other => is_key(other),
+        48 => units(payload.get(2..)?).any(|unit| unit.first().is_some_and(|&header| wanted(kind(header)))),
+        49 => wanted(*payload.get(2)? & 0x3F),
+        other => wanted(other),
     })
 }
 
@@ -115,6 +125,15 @@ mod tests {
     }
 
     #[test]
+    fn knows_where_a_keyframe_begins() {
+        let h264 = |payload: &[u8]| begins_keyframe(Codec::H264, payload);
+        assert!(h264(&[0x67, 1]) && h264(&[0x78, 0, 2, 0x09, 1, 0, 2, 0x67, 1]));
+        assert!(!h264(&[0x65, 1]) && !h264(&[0x7C, 0x85, 1]) && !h264(&[]));
+        let h265 = |payload: &[u8]| begins_keyframe(Codec::H265, payload);
+        assert!(h265(&[48 << 1, 1, 0, 2, 32 << 1, 1, 0, 2, 33 << 1, 1]) && !h265(&[19 << 1, 1, 0]));
+    }
+
+    #[test]
     fn is_whole_only_when_every_packet_is_there() {
         let mut first = FirstKeyframe::default();
         let mut push = |extended, timestamp, marker, payload: &[u8]| {
@@ -133,6 +152,8 @@ mod tests {
         fn any_payload_is_read_without_panic(payload in proptest::collection::vec(any::<u8>(), 0..40)) {
             belongs_to_keyframe(Codec::H264, &payload);
             belongs_to_keyframe(Codec::H265, &payload);
+            begins_keyframe(Codec::H264, &payload);
+            begins_keyframe(Codec::H265, &payload);
         }
     }
 }

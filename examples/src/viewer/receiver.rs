@@ -10,8 +10,9 @@ use rtc::srtp::context::Context;
 use super::answer::{Answer, Payload};
 use super::config::{Decrypt, ViewerConfig};
 use super::event::{self, Event};
-use super::keyframe::{Codec, FirstKeyframe};
+use super::keyframe::{Codec, FirstKeyframe, begins_keyframe};
 use super::missing::Missing;
+use super::playback::{Piece, Playback};
 use super::rtp::{RtpHeader, RtpPacket};
 use super::sequence::{Arrival, Sequence};
 use super::stats::ViewerStats;
@@ -27,11 +28,13 @@ pub(super) struct Receiver {
     ssrc: Option<u32>,
     nack: bool,
     transport_cc: Option<u8>,
+    playout_delay: Option<u8>,
     sequence: Sequence,
     finished: bool,
     pub(super) missing: Missing,
     pub(super) transport: TransportFeedback,
     keyframe: Option<FirstKeyframe>,
+    playback: Playback,
     jitter: Jitter,
     /// The newest sender report: the middle of its NTP time, and when it came.
     sender_report: Option<(u32, Instant)>,
@@ -47,11 +50,13 @@ impl Receiver {
             ssrc: answer.ssrc,
             nack: answer.nack,
             transport_cc: answer.transport_cc,
+            playout_delay: answer.playout_delay,
             sequence: Sequence::new(),
             finished: false,
             missing: Missing::default(),
             transport: TransportFeedback::new(now),
             keyframe: Some(FirstKeyframe::default()),
+            playback: Playback::default(),
             jitter: Jitter::default(),
             sender_report: None,
             reported: (0, 0),
@@ -107,6 +112,10 @@ impl Receiver {
         if let Some(number) = self.transport_cc.and_then(|id| header.extension(datagram, id)?.try_into().ok())
         {
             self.transport.record(u16::from_be_bytes(number), now);
+        }
+        if let Some(value) = self.playout_delay.and_then(|id| header.extension(datagram, id)?.try_into().ok())
+        {
+            self.playback.set_playout_delay(value);
         }
         match payload {
             Payload::Media(codec) => self.media(now, codec, header, packet, config, events),
@@ -213,6 +222,11 @@ impl Receiver {
             self.stats.first_keyframe_at = Some(now);
             self.keyframe = None;
         }
+        if config.decrypt == Decrypt::All {
+            let begins_keyframe = begins_keyframe(codec, &payload);
+            let RtpHeader { timestamp, marker, .. } = header;
+            self.playback.push(now, extended_sequence, Piece { timestamp, marker, begins_keyframe });
+        }
         if config.deliver {
             let event = Event::Rtp(RtpPacket { header, extended_sequence, repaired, payload, packet });
             self.stats.undelivered += u64::from(!event::offer(events, event));
@@ -237,6 +251,11 @@ impl Receiver {
             expected,
             lost: expected - self.sequence.unique(),
             jitter: self.jitter.value(),
+            shown: self.playback.shown,
+            shown_at: self.playback.shown_at,
+            freezes: self.playback.freezes,
+            frozen: self.playback.frozen,
+            held: self.playback.held,
             ..self.stats.clone()
         }
     }

@@ -49,7 +49,7 @@ impl Session {
             .map_err(AnswerError::Dtls)?;
         let receiver = Receiver::new(now, &answer);
         let remote = Credentials { ufrag: answer.ufrag, password: answer.password };
-        let checker = Checker::new(now, config.identity.clone(), local, &remote, answer.candidates);
+        let checker = Checker::new(now, config, local, &remote, answer.candidates);
         Ok(Self {
             checker,
             handshake,

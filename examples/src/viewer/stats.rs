@@ -24,6 +24,19 @@ pub struct ViewerStats {
     pub reordered: u64,
     /// Pictures, counted by the marker bit.
     pub pictures: u64,
+    /// Pictures that a player would have shown: whole, in order, from a keyframe on. This, and what follows from
+    /// it, is counted where every packet is decrypted.
+    pub shown: u64,
+    /// When the last of them was, or is going to be.
+    pub shown_at: Option<Instant>,
+    /// Times that the picture stood still for 150 ms longer than usual and three times as long (webrtc-stats,
+    /// `freezeCount`).
+    pub freezes: u64,
+    /// How long it did in all.
+    pub frozen: Duration,
+    /// How long the player holds back punctual pictures at present, so that late ones are in time too: as long as
+    /// the last seconds had it, within the bounds of the playout-delay extension.
+    pub held: Duration,
     /// NACK messages sent.
     pub nacks: u64,
     /// Packets asked for in them, each as often as it was asked for.

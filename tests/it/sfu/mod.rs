@@ -3,18 +3,23 @@
 //! The pictures are made by [`source`], so that every byte that arrives can be told right or wrong.
 
 mod closing;
+mod codecs;
+mod copies;
 mod depacketize;
 mod h265;
+mod ipv6;
 mod joining;
 mod keys;
 mod loss;
 mod many;
 mod moving;
 mod peer;
+mod plain;
 mod silence;
 mod source;
 mod stage;
 mod stun;
+mod tcp;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use super::stun::{self, Credentials};
 use anyhow::{Context, Result, ensure};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use tokio::net::UdpSocket;
@@ -79,7 +79,7 @@ impl Peer {
             checks_answered: 0,
             inward: Box::new(|_| true),
             outward: Box::new(|_| true),
-            socket: bind()?,
+            socket: bind(server)?,
             server,
         };
         Ok((peer, session))
@@ -92,7 +92,7 @@ impl Peer {
 
     /// Moves to a new socket, as a NAT that gives the viewer another port does to it.
     pub(super) fn rebind(&mut self) -> Result<()> {
-        self.socket = bind()?;
+        self.socket = bind(self.server)?;
         self.here = 0;
         Ok(())
     }
@@ -221,11 +221,14 @@ pub(super) fn consecutive(pictures: &[(u8, u64)]) -> bool {
     pictures.is_sorted_by(|a, b| a.0 == b.0 && a.1 + 1 == b.1)
 }
 
-fn bind() -> Result<UdpSocket> {
-    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+/// A socket that reaches a server on this machine.
+fn bind(server: SocketAddr) -> Result<UdpSocket> {
+    let local: IpAddr =
+        if server.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    let socket = Socket::new(Domain::for_address(server), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    socket.bind(&SocketAddr::from((local, 0)).into())?;
     Ok(UdpSocket::from_std(socket.into())?)
 }
 

@@ -59,7 +59,8 @@ impl Script {
         if n.is_multiple_of(self.group) {
             UnitKind::Key(KeyKind::Idr)
         } else {
-            UnitKind::Delta { disposable: self.b_pictures && !n.is_multiple_of(3) }
+            let b = self.b_pictures && !n.is_multiple_of(3);
+            UnitKind::Delta { disposable: b, bipredictive: b }
         }
     }
 
@@ -67,7 +68,7 @@ impl Script {
     fn slices(&self, n: u64) -> Vec<Vec<u8>> {
         let (header, sizes): (u8, &[usize]) = match self.kind(n) {
             UnitKind::Key(_) => (0x65, &[9_000, 300]),
-            UnitKind::Delta { disposable: true } => (0x01, &[200]),
+            UnitKind::Delta { disposable: true, .. } => (0x01, &[200]),
             // Alone, aggregated, fragmented, and as much as fits one packet.
             _ => (0x41, [&[60][..], &[100, 200, 300], &[2_500], &[1_180]][n as usize % 4]),
         };

@@ -1,13 +1,14 @@
-//! Reading the bits of H.264 and H.265 syntax structures.
+//! Reading the bits of H.264, H.265 and AV1 syntax structures.
 
-/// Reads bits, most significant first, from the payload of a NAL unit, skipping emulation prevention bytes
-/// (H.264 section 7.3.1, H.265 section 7.3.1.1: the 3 of 0, 0, 3).
+/// Reads bits, most significant first; from the payload of a NAL unit without emulation prevention bytes (H.264
+/// section 7.3.1, H.265 section 7.3.1.1: the 3 of 0, 0, 3).
 ///
 /// Every read returns `None` past the end; nothing is allocated.
 #[derive(Clone, Debug)]
 pub struct BitReader<'a> {
     bytes: &'a [u8],
     position: usize,
+    emulation_prevention: bool,
     zeros: u8,
     current: u8,
     left: u8,
@@ -17,13 +18,19 @@ impl<'a> BitReader<'a> {
     /// Reads from `bytes`, the NAL unit after its header.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0, zeros: 0, current: 0, left: 0 }
+        Self { bytes, position: 0, emulation_prevention: true, zeros: 0, current: 0, left: 0 }
+    }
+
+    /// Reads from `bytes` as they are, as AV1 wants it.
+    #[must_use]
+    pub const fn plain(bytes: &'a [u8]) -> Self {
+        Self { emulation_prevention: false, ..Self::new(bytes) }
     }
 
     fn next_byte(&mut self) -> Option<u8> {
         let mut byte = *self.bytes.get(self.position)?;
         self.position += 1;
-        if self.zeros >= 2 && byte == 3 {
+        if self.emulation_prevention && self.zeros >= 2 && byte == 3 {
             self.zeros = 0;
             byte = *self.bytes.get(self.position)?;
             self.position += 1;
@@ -60,7 +67,7 @@ impl<'a> BitReader<'a> {
         Some(())
     }
 
-    /// An unsigned Exp-Golomb code of at most 32 bits, `ue(v)` (H.264 section 9.1).
+    /// An unsigned Exp-Golomb code of at most 32 bits, `ue(v)` (H.264 section 9.1) and `uvlc()` (AV1 section 4.10.3).
     pub fn ue(&mut self) -> Option<u32> {
         let mut zeros = 0;
         while !self.flag()? {
@@ -101,6 +108,7 @@ mod tests {
         assert_eq!(bits.bits(24), Some(1));
         assert_eq!(bits.bits(16), Some(0));
         assert_eq!(bits.flag(), None);
+        assert_eq!(BitReader::plain(&[0, 0, 3, 1]).bits(32), Some(0x301));
     }
 
     proptest! {

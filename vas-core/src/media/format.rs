@@ -1,7 +1,7 @@
 //! How to decode a track: codec, parameter sets and the string that names both.
 
 use super::codec::{AudioCodec, Codec, VideoCodec};
-use super::{h264, h265, nal};
+use super::{UnitKind, av1, h264, h265, nal, vp8};
 use crate::error::{ErrorKind, HasKind};
 use crate::id::TrackId;
 use bytes::Bytes;
@@ -35,9 +35,10 @@ pub struct VideoFormat {
     pub fps: Option<f64>,
     /// Pictures that may be sent before a picture and shown after it; 0: decoding order is output order.
     pub max_reorder: u8,
-    /// Codec and profile as in RFC 6381, such as `avc1.64001f`.
+    /// Codec and profile as in RFC 6381, such as `avc1.64001f`, `av01.0.04M.08` or `vp8`.
     pub rfc6381: String,
-    /// VPS (H.265), SPS and PPS as NAL units without framing, in that order.
+    /// H.264 and H.265: VPS (H.265), SPS and PPS as NAL units without framing, in that order. AV1: the sequence header
+    /// as an OBU with its size. VP8: none.
     pub parameter_sets: Vec<Bytes>,
 }
 
@@ -69,6 +70,9 @@ pub enum FormatError {
     /// The sequence parameter set is cut short or out of range.
     #[error("the sequence parameter set is malformed")]
     MalformedSps,
+    /// The AV1 sequence header is cut short or out of range.
+    #[error("the sequence header is malformed")]
+    MalformedSequenceHeader,
 }
 
 impl HasKind for FormatError {
@@ -171,22 +175,82 @@ impl VideoFormat {
         })
     }
 
+    /// The format of an AV1 track with this sequence header, an OBU with its size or without.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn av1(sequence_header: &[u8]) -> Result<Self, FormatError> {
+        let malformed = FormatError::MalformedSequenceHeader;
+        let (obu, _) = av1::Obu::split(sequence_header).ok_or(malformed.clone())?;
+        let header = av1::SequenceHeader::parse(obu).ok_or(malformed)?;
+        Ok(Self {
+            codec: VideoCodec::Av1,
+            width: header.width,
+            height: header.height,
+            fps: header.fps,
+            max_reorder: 0,
+            rfc6381: format!("av01.{}", header.codec_parameters()),
+            parameter_sets: vec![obu.to_bytes()],
+        })
+    }
+
+    /// The format of a VP8 track with pictures of this size in pixels.
+    #[must_use]
+    pub fn vp8(width: u32, height: u32) -> Self {
+        Self {
+            codec: VideoCodec::Vp8,
+            width,
+            height,
+            fps: None,
+            max_reorder: 0,
+            rfc6381: "vp8".to_owned(),
+            parameter_sets: Vec::new(),
+        }
+    }
+
+    /// The format that the data of an access unit announces, which key pictures in most streams do; `None`: it
+    /// doesn't, or not completely.
+    #[must_use]
+    pub fn announced_by(codec: VideoCodec, data: &[u8]) -> Option<Self> {
+        match codec {
+            VideoCodec::H264 => Self::h264(nal::units(data)).ok(),
+            VideoCodec::H265 => Self::h265(nal::units(data)).ok(),
+            VideoCodec::Av1 => Self::av1(&av1::sequence_header(data)?.to_bytes()).ok(),
+            VideoCodec::Vp8 => {
+                vp8::FrameHeader::parse(data)?.key.map(|(width, height)| Self::vp8(width, height))
+            }
+        }
+    }
+
+    /// What the data of an access unit of this format is; `None`: it holds no picture.
+    #[must_use]
+    pub fn classify(&self, data: &[u8]) -> Option<UnitKind> {
+        match self.codec {
+            VideoCodec::H264 => h264::classify(data),
+            VideoCodec::H265 => h265::classify(data),
+            VideoCodec::Av1 => {
+                let known = self.parameter_sets.first().and_then(|set| av1::SequenceHeader::parse_bytes(set));
+                av1::classify(data, known.as_ref())
+            }
+            VideoCodec::Vp8 => vp8::classify(data),
+        }
+    }
+
     /// The six hexadecimal digits of H.264's `profile-level-id`; empty for other codecs.
     #[must_use]
     pub fn profile_level_id(&self) -> &str {
         self.rfc6381.strip_prefix("avc1.").unwrap_or("")
     }
 
-    /// The format that in-band parameter sets of `data` (length-prefixed) announce, where they differ from this one.
-    /// Sets that can't be read are left to the decoder.
+    /// The format that the data of an access unit announces, where it differs from this one. Parameter sets that can't
+    /// be read are left to the decoder.
     #[must_use]
     pub fn changed_by(&self, data: &[u8]) -> Option<Self> {
-        let new = match self.codec {
-            VideoCodec::H264 => Self::h264(nal::units(data)).ok()?,
-            VideoCodec::H265 => Self::h265(nal::units(data)).ok()?,
-            VideoCodec::Av1 | VideoCodec::Vp8 => return None,
-        };
-        (new.parameter_sets != self.parameter_sets).then_some(new)
+        let new = Self::announced_by(self.codec, data)?;
+        let differs = new.parameter_sets != self.parameter_sets
+            // All that a VP8 format is.
+            || (self.codec == VideoCodec::Vp8 && (new.width, new.height) != (self.width, self.height));
+        differs.then_some(new)
     }
 }
 
@@ -218,6 +282,32 @@ impl AudioFormat {
             channels: 1,
             config: Bytes::new(),
             rfc6381: rfc6381.to_owned(),
+        }
+    }
+
+    /// G.722 at 64 kbit/s, one channel: sampled at 16 kHz, but its RTP clock runs at 8 kHz (RFC 3551,
+    /// section 4.5.2).
+    #[must_use]
+    pub fn g722() -> Self {
+        Self {
+            codec: AudioCodec::G722,
+            clock_rate: NonZeroU32::new(8_000).expect("not zero"),
+            channels: 1,
+            config: Bytes::new(),
+            rfc6381: "g722".to_owned(),
+        }
+    }
+
+    /// Opus, whose RTP clock runs at 48 kHz whatever is sampled (RFC 7587, section 4.1). Decoders make one or two
+    /// channels of any stream; `channels` is what was encoded.
+    #[must_use]
+    pub fn opus(channels: u8) -> Self {
+        Self {
+            codec: AudioCodec::Opus,
+            clock_rate: NonZeroU32::new(48_000).expect("not zero"),
+            channels,
+            config: Bytes::new(),
+            rfc6381: "opus".to_owned(),
         }
     }
 
@@ -294,6 +384,14 @@ mod tests {
         assert_eq!(format.changed_by(&same), None);
         let other = nal::join([&format.parameter_sets[0][..], &[0x68, 0xce, 0x3c, 0x81]]);
         assert!(format.changed_by(&other).is_some());
+    }
+
+    #[test]
+    fn clocks_are_those_of_the_payload_formats() {
+        let (opus, g722) = (AudioFormat::opus(2), AudioFormat::g722());
+        assert_eq!((opus.codec, opus.clock_rate.get(), opus.channels), (AudioCodec::Opus, 48_000, 2));
+        assert_eq!((g722.codec, g722.clock_rate.get(), g722.channels), (AudioCodec::G722, 8_000, 1));
+        assert_eq!((opus.rfc6381.as_str(), g722.rfc6381.as_str()), ("opus", "g722"));
     }
 
     #[test]

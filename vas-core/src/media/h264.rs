@@ -273,20 +273,23 @@ fn is_recovery_point(nal: &[u8]) -> bool {
 
 /// Classifies an access unit of length-prefixed NAL units; `None` when it holds no slice.
 ///
-/// An IDR picture is a key. So is a picture of I slices after a recovery point of zero frames, which cameras with
-/// open groups send. A picture of B slices that nothing refers to is disposable.
+/// An IDR picture is a key. So is a picture after a recovery point of zero frames, which cameras with open groups
+/// send. A picture that nothing refers to (`nal_ref_idc` of 0) is disposable, and bipredictive where any of its slices
+/// is a B slice: cameras with temporal layers send disposable pictures of P slices, those with B pictures the others.
 #[must_use]
 pub fn classify(data: &[u8]) -> Option<UnitKind> {
     let mut recovery_point = false;
     let mut slices = 0;
-    let mut all_disposable = true;
+    let mut disposable = true;
+    let mut bipredictive = false;
     for unit in nal::units(data) {
         match nal_unit_type(unit) {
             nal_type::IDR => return Some(UnitKind::Key(KeyKind::Idr)),
             nal_type::SEI => recovery_point |= is_recovery_point(unit),
             nal_type::SLICE => {
                 slices += 1;
-                all_disposable &= unit[0] & 0x60 == 0 && is_b_slice(unit);
+                disposable &= unit[0] & 0x60 == 0;
+                bipredictive |= is_b_slice(unit);
             }
             _ => {}
         }
@@ -294,10 +297,10 @@ pub fn classify(data: &[u8]) -> Option<UnitKind> {
     if slices == 0 {
         return None;
     }
-    Some(if recovery_point && !all_disposable {
+    Some(if recovery_point && !(disposable && bipredictive) {
         UnitKind::Key(KeyKind::RecoveryPoint)
     } else {
-        UnitKind::Delta { disposable: all_disposable }
+        UnitKind::Delta { disposable, bipredictive }
     })
 }
 
@@ -348,12 +351,14 @@ mod tests {
         // first_mb 0 (1), slice_type 0 = P (1), 1 = B (010), 2 = I (011)
         let (p, b, i) = (0b1100_0000, 0b1010_0000, 0b1011_0000);
         assert_eq!(classify(&unit(&[&[0x67, 1], &[0x65, i]])), Some(UnitKind::Key(KeyKind::Idr)));
-        assert_eq!(classify(&unit(&[&[0x41, p]])), Some(UnitKind::Delta { disposable: false }));
-        assert_eq!(classify(&unit(&[&[0x01, b]])), Some(UnitKind::Delta { disposable: true }));
-        // A P picture that nothing refers to is kept: a stream of them has no reordering to break.
-        assert_eq!(classify(&unit(&[&[0x01, p]])), Some(UnitKind::Delta { disposable: false }));
-        // A B picture that others refer to can't be dropped.
-        assert_eq!(classify(&unit(&[&[0x41, b]])), Some(UnitKind::Delta { disposable: false }));
+        let delta = |disposable, bipredictive| Some(UnitKind::Delta { disposable, bipredictive });
+        assert_eq!(classify(&unit(&[&[0x41, p]])), Some(UnitKind::REFERENCE));
+        assert_eq!(classify(&unit(&[&[0x01, b]])), delta(true, true));
+        assert_eq!(classify(&unit(&[&[0x01, p]])), delta(true, false));
+        assert_eq!(classify(&unit(&[&[0x41, b]])), delta(false, true));
+        // One slice decides for the picture.
+        assert_eq!(classify(&unit(&[&[0x01, p], &[0x01, b]])), delta(true, true));
+        assert_eq!(classify(&unit(&[&[0x01, p], &[0x41, p]])), Some(UnitKind::REFERENCE));
         let recovery = [0x06, 6, 1, 0b1000_0000, 0x80];
         assert_eq!(classify(&unit(&[&recovery, &[0x41, i]])), Some(UnitKind::Key(KeyKind::RecoveryPoint)));
         assert_eq!(classify(&unit(&[&[0x67, 1], &[0x68, 1]])), None);

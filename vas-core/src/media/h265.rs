@@ -171,11 +171,13 @@ fn skip_sub_layer_levels(r: &mut BitReader<'_>, max_sub_layers_minus1: u32) -> O
 
 /// Classifies an access unit of length-prefixed NAL units; `None` when it holds no slice.
 ///
-/// Pictures of the sub-layer non-reference types (even numbers below 14, table 7-1) are disposable.
+/// Pictures of the sub-layer non-reference types (even numbers below 14, table 7-1) are disposable. They and the
+/// leading pictures (6 to 9) count as bipredictive: the types tell no more, and slice types would not either, since
+/// encoders without reordering write B slices too.
 #[must_use]
 pub fn classify(data: &[u8]) -> Option<UnitKind> {
     let mut slices = 0;
-    let mut all_disposable = true;
+    let (mut disposable, mut leading) = (true, true);
     for unit in nal::units(data) {
         match nal_unit_type(unit) {
             nal_type::IDR_W_RADL | nal_type::IDR_N_LP => return Some(UnitKind::Key(KeyKind::Idr)),
@@ -183,12 +185,13 @@ pub fn classify(data: &[u8]) -> Option<UnitKind> {
             16..=18 | nal_type::CRA => return Some(UnitKind::Key(KeyKind::Cra)),
             kind if kind <= nal_type::LAST_SLICE => {
                 slices += 1;
-                all_disposable &= kind < 14 && kind % 2 == 0;
+                disposable &= kind < 14 && kind % 2 == 0;
+                leading &= matches!(kind, 6..=9);
             }
             _ => {}
         }
     }
-    (slices > 0).then_some(UnitKind::Delta { disposable: all_disposable })
+    (slices > 0).then_some(UnitKind::Delta { disposable, bipredictive: disposable || leading })
 }
 
 #[cfg(test)]
@@ -215,8 +218,9 @@ mod tests {
         let unit = |kind: u8| nal::join([&[kind << 1, 1, 0x80][..]]);
         assert_eq!(classify(&unit(19)), Some(UnitKind::Key(KeyKind::Idr)));
         assert_eq!(classify(&unit(21)), Some(UnitKind::Key(KeyKind::Cra)));
-        assert_eq!(classify(&unit(1)), Some(UnitKind::Delta { disposable: false }));
-        assert_eq!(classify(&unit(0)), Some(UnitKind::Delta { disposable: true }));
+        assert_eq!(classify(&unit(1)), Some(UnitKind::REFERENCE));
+        assert_eq!(classify(&unit(0)), Some(UnitKind::Delta { disposable: true, bipredictive: true }));
+        assert_eq!(classify(&unit(7)), Some(UnitKind::Delta { disposable: false, bipredictive: true }));
         assert_eq!(classify(&unit(32)), None);
     }
 

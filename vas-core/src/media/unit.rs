@@ -9,7 +9,8 @@ use std::sync::Arc;
 /// Where decoding can start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyKind {
-    /// An instantaneous decoder refresh: nothing after it refers to anything before it.
+    /// An instantaneous decoder refresh, or the key frame of AV1 and VP8: nothing after it refers to anything
+    /// before it.
     Idr,
     /// H.265's clean random access: leading pictures after it may refer to pictures before it.
     Cra,
@@ -24,11 +25,20 @@ pub enum UnitKind {
     Key(KeyKind),
     /// A picture that needs others before it.
     Delta {
-        /// No other picture refers to it and it is a B picture: leaving it out hurts nobody else.
+        /// No other picture refers to it: leaving it out hurts no other picture.
         disposable: bool,
+        /// It may be predicted from pictures that are shown after it, and where the format reorders
+        /// ([`VideoFormat::max_reorder`](super::VideoFormat::max_reorder)) it is then decoded out of the order in
+        /// which it is shown. In a stream without reordering it says nothing.
+        bipredictive: bool,
     },
     /// A packet of sound.
     Audio,
+}
+
+impl UnitKind {
+    /// A picture that needs others before it and that others may need.
+    pub const REFERENCE: Self = Self::Delta { disposable: false, bipredictive: false };
 }
 
 /// One picture or one packet of sound; immutable and shared, never copied on its way.
@@ -56,7 +66,9 @@ pub struct AccessUnit {
     /// How to decode it.
     pub format: Arc<TrackFormat>,
     /// The payload. H.264 and H.265: NAL units with 4-byte length prefixes, without parameter sets that equal
-    /// the format's unless the camera repeats them. Audio: one frame of the codec, without headers.
+    /// the format's unless the camera repeats them. AV1: a temporal unit in the low-overhead format, every OBU with
+    /// its size, without temporal delimiter, as [`av1::temporal_unit`](super::av1::temporal_unit) makes it. VP8: the
+    /// frame. Audio: one frame of the codec, without headers.
     pub data: Bytes,
 }
 

@@ -48,7 +48,9 @@ pub enum CameraUrlError {
     #[error("not a URL; give one like rtsp://user:password@192.0.2.10:554/stream")]
     NotUrl,
     /// A URL of something else.
-    #[error("the URL must begin with rtsp:// or rtsps://")]
+    #[error(
+        "the URL must begin with rtsp:// or rtsps://, or with whip:// for a camera that publishes by itself"
+    )]
     WrongScheme,
     /// No host in it.
     #[error("the URL names no host; give one like rtsp://192.0.2.10:554/stream")]
@@ -69,18 +71,18 @@ impl HasKind for CameraUrlError {
 pub struct CameraUrl(String);
 
 impl CameraUrl {
-    /// Takes an RTSP URL; white space around it is dropped. Only its beginning is looked at: what a camera's address
-    /// may look like in full, whoever connects to it decides.
+    /// Takes an RTSP URL, or `whip://name` for a camera that publishes by itself; white space around it is dropped. Only
+    /// its beginning is looked at: what a camera's address may look like in full, whoever connects to it decides.
     ///
     /// # Errors
-    /// The text is no `rtsp` or `rtsps` URL with a host, or too long.
+    /// The text is no `rtsp`, `rtsps` or `whip` URL with a host, or too long.
     pub fn parse(text: &str) -> Result<Self, CameraUrlError> {
         let text = text.trim();
         if text.len() > LONGEST_URL {
             return Err(CameraUrlError::TooLong);
         }
         let (scheme, rest) = text.split_once("://").ok_or(CameraUrlError::NotUrl)?;
-        if !["rtsp", "rtsps"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        if !["rtsp", "rtsps", "whip"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
             return Err(CameraUrlError::WrongScheme);
         }
         if rest.is_empty() || rest.starts_with(['/', '?', '#']) {
@@ -93,6 +95,12 @@ impl CameraUrl {
     #[must_use]
     pub fn restore(text: String) -> Self {
         Self(text)
+    }
+
+    /// Whether it is that of a camera which publishes by itself, and is not connected to.
+    #[must_use]
+    pub fn is_publisher(&self) -> bool {
+        self.0.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("whip:"))
     }
 
     /// The URL with its password, for the one call that needs it.
@@ -186,6 +194,8 @@ pub struct DeviceFields {
     pub name: String,
     /// Where the camera is reached; unique among the devices of a tenant.
     pub url: CameraUrl,
+    /// Where the camera sends the same picture smaller, for viewers who need no more: its sub stream.
+    pub sub_url: Option<CameraUrl>,
     /// Free text.
     pub description: Option<String>,
     /// Free text: where the camera hangs.

@@ -67,13 +67,13 @@ pub fn key_picture(n: u64) -> AccessUnit {
 /// The `n`th picture of a stream, a P picture.
 #[must_use]
 pub fn delta_picture(n: u64) -> AccessUnit {
-    picture(n, UnitKind::Delta { disposable: false }, &[0x41, 0xc0, 0x22])
+    picture(n, UnitKind::REFERENCE, &[0x41, 0xc0, 0x22])
 }
 
 /// The `n`th picture of a stream, a B picture that nothing refers to.
 #[must_use]
 pub fn disposable_picture(n: u64) -> AccessUnit {
-    picture(n, UnitKind::Delta { disposable: true }, &[0x01, 0xa0, 0x33])
+    picture(n, UnitKind::Delta { disposable: true, bipredictive: true }, &[0x01, 0xa0, 0x33])
 }
 
 /// A packet of G.711 at the time of the `n`th picture, on track 1.

@@ -18,7 +18,13 @@ fn tenant() -> TenantId {
 
 fn fields(name: &str) -> DeviceFields {
     let url = CameraUrl::parse(&format!("rtsp://user:pass@camera/{name}")).expect("a valid URL");
-    DeviceFields { name: name.to_owned(), url, description: None, location: Some("gate".to_owned()) }
+    DeviceFields {
+        name: name.to_owned(),
+        url,
+        sub_url: None,
+        description: None,
+        location: Some("gate".to_owned()),
+    }
 }
 
 /// A device of the default tenant that is named `name`, with a URL of its own.
@@ -89,10 +95,21 @@ pub async fn devices(repo: &dyn DeviceRepo) {
     assert_eq!(taken(repo.update(&tenant(), second.id, &same_url.fields, LATER).await), "rtsp_url");
 
     // Updates replace the fields and keep the rest.
-    let changed = DeviceFields { description: Some("new".to_owned()), location: None, ..fields("renamed") };
+    let sub_url = CameraUrl::parse("rtsp://user:pass@camera/small").expect("a valid URL");
+    let changed = DeviceFields {
+        sub_url: Some(sub_url.clone()),
+        description: Some("new".to_owned()),
+        location: None,
+        ..fields("renamed")
+    };
     let updated = repo.update(&tenant(), first.id, &changed, LATER).await.expect("update");
     assert_eq!(updated, Device { fields: changed.clone(), updated_at: Some(LATER), ..first.clone() });
     assert_eq!(repo.get(&tenant(), first.id).await.expect("get"), Some(updated));
+    // Sub streams may be shared, and taken away.
+    let same_sub = DeviceFields { sub_url: Some(sub_url), ..second.fields.clone() };
+    repo.update(&tenant(), second.id, &same_sub, LATER).await.expect("the same sub stream");
+    let without = repo.update(&tenant(), second.id, &second.fields, LATER).await.expect("update");
+    assert_eq!(without.fields.sub_url, None);
     assert!(missing(repo.update(&tenant(), foreign.id, &fields("y"), LATER).await));
 
     assert!(!repo.delete(&tenant(), foreign.id).await.expect("delete"));

@@ -267,7 +267,7 @@ impl Camera {
         use h264::nal_type::{PPS, SPS};
         let slices =
             nal::annexb_units(encoded).filter(|unit| !matches!(h264::nal_unit_type(unit), SPS | PPS));
-        let kind = if key { UnitKind::Key(KeyKind::Idr) } else { UnitKind::Delta { disposable: false } };
+        let kind = if key { UnitKind::Key(KeyKind::Idr) } else { UnitKind::REFERENCE };
         let ticks = u128::from(frame) * u128::from(VIDEO_CLOCK.get()) / u128::from(self.config.fps);
         let pts = MediaTime::new(ticks as i64, VIDEO_CLOCK);
         let unit = self.unit(VIDEO, pts, captured, kind, nal::join(slices));

@@ -1,15 +1,15 @@
 //! The tracks of a session: from retina's parameters and frames to formats and units.
 
-use crate::timeline::Timeline;
-use crate::utc::CaptureClock;
 use bytes::Bytes;
 use retina::client::Stream;
 use retina::codec::{AudioFrame, ParametersRef, VideoFrame, VideoParametersCodec};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
+use vas_core::media::capture::CaptureClock;
 use vas_core::media::format::VIDEO_CLOCK;
 use vas_core::media::reorder::DtsEstimator;
+use vas_core::media::timeline::Timeline;
 use vas_core::media::{
     AccessUnit, AudioCodec, AudioFormat, Track, TrackFormat, UnitKind, VideoCodec, VideoFormat, h264, h265,
     nal,
@@ -208,13 +208,14 @@ impl AudioTrack {
         let Some(ParametersRef::Audio(parameters)) = stream.parameters() else { return None };
         let rate = NonZeroU32::new(parameters.clock_rate())?;
         let channels = u8::try_from(parameters.channels().get()).ok()?;
-        let g711 = |codec| AudioFormat { clock_rate: rate, channels, ..AudioFormat::g711(codec) };
+        let as_described = |format| AudioFormat { clock_rate: rate, channels, ..format };
         let format = match (stream.media(), stream.encoding_name()) {
             ("audio", "mpeg4-generic") => {
                 AudioFormat::aac(rate, channels, Bytes::copy_from_slice(parameters.extra_data()))
             }
-            ("audio", "pcmu") => g711(AudioCodec::Pcmu),
-            ("audio", "pcma") => g711(AudioCodec::Pcma),
+            ("audio", "pcmu") => as_described(AudioFormat::g711(AudioCodec::Pcmu)),
+            ("audio", "pcma") => as_described(AudioFormat::g711(AudioCodec::Pcma)),
+            ("audio", "g722") => as_described(AudioFormat::g722()),
             _ => return None,
         };
         Some(Self { common: Common::new(index, id, rate), format: Arc::new(TrackFormat::Audio(format)) })

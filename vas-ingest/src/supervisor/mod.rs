@@ -1,8 +1,10 @@
 //! Keeps the wanted sources running: one task for each, restarted after any failure.
 
+mod publisher;
 mod status;
 mod worker;
 
+pub use publisher::PublisherFeed;
 pub use status::IngestStatus;
 
 use crate::config::IngestConfig;
@@ -51,6 +53,8 @@ struct Entry {
     /// The scope of the source's latest task, which may have been told to stop.
     task: TaskScope,
     wanted: bool,
+    /// The number under which that task reports.
+    generation: u64,
 }
 
 impl Supervisor {
@@ -71,8 +75,11 @@ impl Supervisor {
         }
     }
 
-    /// Starts a source; its stream is in the hub at once. A source that runs already is left alone, unless its
-    /// address, credentials or transport changed: then its session is restarted. Returns at once.
+    /// Starts a source; its stream is in the hub at once. One that publishes by itself ([`Source::is_publisher`]) is
+    /// waited for, and speaks by [`Self::publisher`].
+    ///
+    /// A source that runs already is left alone, unless its address, credentials or transport changed: then its session
+    /// is restarted. Returns at once.
     pub fn start(&self, source: Source) {
         let inner = &*self.inner;
         if inner.scope.is_cancelled() {
@@ -84,7 +91,7 @@ impl Supervisor {
             MapEntry::Vacant(vacant) => {
                 let shared = Shared::new(source.stream, inner.clock.clone(), inner.transitions.clone());
                 let task = inner.scope.child();
-                let entry = vacant.insert(Entry { source, shared: Arc::new(shared), task, wanted: false });
+                let entry = vacant.insert(Entry { source, shared: Arc::new(shared), task, wanted: false, generation: 0 });
                 inner.launch(entry, None, Reason::new(ReasonCode::Started, "started"));
             }
             MapEntry::Occupied(mut occupied) => {
@@ -138,6 +145,16 @@ impl Supervisor {
         true
     }
 
+    /// What a publisher's session tells of its stream by; `None` while the stream is not wanted, or has a source that is
+    /// connected to from here.
+    #[must_use]
+    pub fn publisher(&self, stream: StreamId) -> Option<PublisherFeed> {
+        let sources = self.inner.sources.lock();
+        let Entry { source, shared, task, wanted, generation } = sources.get(&stream)?;
+        (*wanted && source.is_publisher())
+            .then(|| PublisherFeed::new(shared.clone(), *generation, task.clone(), self.inner.clock.clone()))
+    }
+
     /// The status of a stream's source; `None` when it was never started or was removed.
     #[must_use]
     pub fn status(&self, stream: StreamId) -> Option<IngestStatus> {
@@ -177,7 +194,10 @@ impl Inner {
 
     fn launch(&self, entry: &mut Entry, previous: Option<TaskScope>, reason: Reason) {
         entry.wanted = true;
-        let generation = entry.shared.command(StreamState::Initializing, reason);
+        entry.generation = entry.shared.command(StreamState::Initializing, reason);
+        if entry.source.is_publisher() {
+            return;
+        }
         let worker = Worker {
             parts: SessionParts {
                 source: entry.source.clone(),
@@ -186,7 +206,7 @@ impl Inner {
                 clock: self.clock.clone(),
             },
             shared: entry.shared.clone(),
-            generation,
+            generation: entry.generation,
             limits: self.limits.clone(),
             scope: entry.task.clone(),
             previous,

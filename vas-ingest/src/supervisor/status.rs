@@ -101,7 +101,8 @@ impl Shared {
     /// Goes to a state as the task of `generation` reports it.
     pub(crate) fn report(&self, generation: u64, to: StreamState, reason: Reason) {
         self.update(generation, |core| {
-            if to == StreamState::Error {
+            // Nobody is connected in either.
+            if matches!(to, StreamState::Error | StreamState::Initializing) {
                 core.transport = None;
                 core.desc = None;
             }

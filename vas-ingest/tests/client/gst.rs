@@ -122,6 +122,36 @@ async fn h265_with_aac_and_h264_with_g711() {
 }
 
 #[tokio::test]
+async fn sound_of_every_codec_comes_at_its_pace() {
+    for (audio, codec, rate, channels) in [
+        ("aac", AudioCodec::Aac, 48_000, 2),
+        ("pcmu", AudioCodec::Pcmu, 8_000, 1),
+        ("pcma", AudioCodec::Pcma, 8_000, 1),
+        ("g722", AudioCodec::G722, 8_000, 1),
+    ] {
+        let camera = GstCamera::start(&["--audio", audio, "--gop", "10"]);
+        let rig = rig();
+        let stream = start(&rig, &camera.url(""), TransportMode::Tcp);
+        let units = read(&mut rig.hub.subscribe(stream, StartAt::NextKey).unwrap(), 120).await;
+        let desc = rig.status(stream).desc.unwrap();
+        let (track, format) = desc.audio().unwrap();
+        assert_eq!((format.codec, format.clock_rate.get(), format.channels), (codec, rate, channels));
+        let packets: Vec<_> = units.iter().filter(|unit| !unit.is_video()).collect();
+        assert!(packets.len() > 20, "{audio}: {}", packets.len());
+        for pair in packets.windows(2) {
+            assert_eq!((pair[0].track, pair[0].kind, pair[0].lost_before), (track.id, UnitKind::Audio, 0));
+            // A frame of AAC is 1,024 samples; in the others a byte is a tick, in G.722 for two samples.
+            let lasts = if codec == AudioCodec::Aac { 1_024 } else { pair[0].data.len() as i64 };
+            let step = pair[1].pts.ticks() - pair[0].pts.ticks();
+            // GStreamer rounds from nanoseconds.
+            assert!((step - lasts).abs() <= 2, "{audio}: {step} ticks after {lasts}");
+            assert!(pair[1].captured <= pair[1].received && pair[1].captured >= pair[0].captured);
+        }
+        rig.end().await;
+    }
+}
+
+#[tokio::test]
 async fn both_ways_to_authenticate() {
     for auth in ["basic", "digest"] {
         let camera = GstCamera::start(&["--auth", auth, "--user", "op", "--password", "p@ss/w:rd"]);

@@ -1,6 +1,6 @@
 //! Players watch the synthetic camera.
 
-use super::tools::{camera, clean, decode, run};
+use super::tools::{camera, clean, decode, gstreamer, run, until};
 use vas_core::Credentials;
 use vas_ingest::camera::strip;
 
@@ -38,9 +38,11 @@ async fn gstreamer_and_ffmpeg_play_at_once() {
     let gst = |protocol: &'static str| {
         let location = location.clone();
         async move {
-            let video = ["!", "rtph264depay", "!", "avdec_h264", "!", "fakesink", "num-buffers=40"];
-            let arguments = [&["-q", "rtspsrc", &location, protocol][..], &video[..]].concat();
-            clean(&run("gst-launch-1.0", &arguments).await);
+            let video =
+                ["!", "rtph264depay", "!", "avdec_h264", "!", "identity", "eos-after=41", "!", "fdsink"];
+            // The picture at which it ends is not among them.
+            let pictures = 40 * 320 * 180 * 3 / 2;
+            gstreamer(&[&["rtspsrc", &location, protocol], &video[..]].concat(), pictures..=pictures).await;
         }
     };
     tokio::join!(
@@ -49,6 +51,7 @@ async fn gstreamer_and_ffmpeg_play_at_once() {
         decode(&url, "tcp", "60"),
         decode(&url, "udp", "60")
     );
+    until("all players to be gone", || camera.stats().sessions == 0 && camera.stats().connections == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,9 +60,9 @@ async fn the_right_password_plays_and_another_does_not() {
     let url = camera.url("test");
     decode(&with_credentials(&url, "s3cret"), "tcp", "10").await;
     let location = format!("location={url}");
-    let gst =
-        ["-q", "rtspsrc", &location, "user-id=operator", "user-pw=s3cret", "protocols=tcp", "!", "fakesink"];
-    clean(&run("gst-launch-1.0", &[&gst[..], &["num-buffers=30"]].concat()).await);
+    let login = ["user-id=operator", "user-pw=s3cret", "protocols=tcp"];
+    let packets = ["!", "identity", "eos-after=31", "!", "fdsink"];
+    gstreamer(&[&["rtspsrc", &location][..], &login, &packets].concat(), 1..).await;
     for wrong in [with_credentials(&url, "guess"), url] {
         let output = run("ffprobe", &["-v", "error", "-rtsp_transport", "tcp", &wrong]).await;
         let errors = String::from_utf8_lossy(&output.stderr);

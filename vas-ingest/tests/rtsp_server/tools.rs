@@ -1,5 +1,6 @@
 //! Programs to run, and waiting for conditions.
 
+use std::ops::RangeBounds;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 use vas_core::Credentials;
@@ -31,6 +32,18 @@ pub(crate) async fn decode(url: &str, transport: &str, frames: &str) {
     let input = ["-nostdin", "-v", "error", "-rtsp_transport", transport, "-i", url];
     let arguments = [&input[..], &["-frames:v", frames, "-f", "null", "-"]].concat();
     clean(&run("ffmpeg", &arguments).await);
+}
+
+/// GStreamer plays with these arguments of `gst-launch-1.0` up to the end that one of its elements makes, and writes so
+/// many bytes to its standard output.
+///
+/// That is what it is judged by, not by what it says at its end: GStreamer 1.22 begins a PAUSE there and cancels it in
+/// the same instant for the TEARDOWN. At times it then takes its own cancellation for the end of the file and fails,
+/// though the TEARDOWN is answered on the same connection, or warns of signal handlers that are gone.
+pub(crate) async fn gstreamer(arguments: &[&str], bytes: impl RangeBounds<usize>) {
+    let output = run("gst-launch-1.0", &[&["-q"], arguments].concat()).await;
+    let (written, errors) = (output.stdout.len(), String::from_utf8_lossy(&output.stderr));
+    assert!(bytes.contains(&written), "{written} bytes, {}: {errors}", output.status);
 }
 
 /// Waits until `condition` holds.

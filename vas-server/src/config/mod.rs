@@ -4,11 +4,14 @@
 //! there with commas. An unknown key is refused, and whatever is wrong is named with its place.
 
 mod load;
+mod publishers;
 mod sections;
 
 pub use load::{ConfigError, Flag, Loaded, Sources};
+pub use publishers::PublishersConfig;
 pub use sections::{
-    Config, DatabaseConfig, HttpConfig, IngestLimits, Invalid, LogConfig, LogFormat, MediaConfig,
+    Config, DatabaseConfig, HttpConfig, IngestLimits, Invalid, LogConfig, LogFormat, MediaConfig, SecretText,
+    TurnConfig,
 };
 
 /// The default configuration as a TOML file, each setting explained.

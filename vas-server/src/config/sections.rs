@@ -1,10 +1,12 @@
 //! The settings, by area, with their defaults and limits.
 
+use super::publishers::PublishersConfig;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
+use vas_core::Secret;
 
 /// A setting whose value is well-formed but out of the question.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,10 +28,14 @@ pub struct Config {
     pub http: HttpConfig,
     /// Media to and from viewers.
     pub media: MediaConfig,
+    /// TURN servers for viewers that can't reach the media port.
+    pub turn: TurnConfig,
     /// Where devices and streams are stored.
     pub database: DatabaseConfig,
     /// Cameras.
     pub ingest: IngestLimits,
+    /// Cameras that come by themselves.
+    pub publishers: PublishersConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -40,8 +46,10 @@ impl Default for Config {
             data_dir: "vas-data".into(),
             http: HttpConfig::default(),
             media: MediaConfig::default(),
+            turn: TurnConfig::default(),
             database: DatabaseConfig::default(),
             ingest: IngestLimits::default(),
+            publishers: PublishersConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -68,8 +76,10 @@ impl Config {
         }
         self.http.validate()?;
         self.media.validate()?;
+        self.turn.validate()?;
         self.database.validate()?;
         self.ingest.validate()?;
+        self.publishers.validate()?;
         self.log.validate()
     }
 }
@@ -132,8 +142,10 @@ impl HttpConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MediaConfig {
-    /// UDP port, on all addresses; 0 takes a free one.
+    /// UDP and TCP port, on all addresses; 0 takes a free one.
     pub port: u16,
+    /// Whether viewers may connect over TCP where UDP does not get through.
+    pub tcp: bool,
     /// Addresses under which viewers reach this machine from outside.
     #[serde(deserialize_with = "ip_addresses")]
     pub public_addresses: Vec<IpAddr>,
@@ -144,6 +156,12 @@ pub struct MediaConfig {
     pub ice_servers: Vec<String>,
     /// Viewers at the same time.
     pub max_viewers: u32,
+    /// Viewers of one stream at the same time.
+    pub max_viewers_per_stream: u32,
+    /// Viewers from one client address (of IPv6: one /64) at the same time; 0: no limit.
+    pub max_viewers_per_address: u32,
+    /// What viewers are sent in all before no more are let in, in Mb/s; 0: no limit.
+    pub max_egress_mbps: u32,
     /// Threads that carry media; 0: one for each core.
     pub threads: u32,
 }
@@ -152,10 +170,14 @@ impl Default for MediaConfig {
     fn default() -> Self {
         Self {
             port: 8_189,
+            tcp: true,
             public_addresses: Vec::new(),
             announce_local: true,
             ice_servers: Vec::new(),
             max_viewers: 10_000,
+            max_viewers_per_stream: 10_000,
+            max_viewers_per_address: 1_000,
+            max_egress_mbps: 0,
             threads: 0,
         }
     }
@@ -164,18 +186,113 @@ impl Default for MediaConfig {
 impl MediaConfig {
     fn validate(&self) -> Result<(), Invalid> {
         within("media.max_viewers", self.max_viewers, 1, 1_000_000)?;
+        within("media.max_viewers_per_stream", self.max_viewers_per_stream, 1, 1_000_000)?;
+        within("media.max_viewers_per_address", self.max_viewers_per_address, 0, 1_000_000)?;
+        within("media.max_egress_mbps", self.max_egress_mbps, 0, 1_000_000)?;
         within("media.threads", self.threads, 0, 256)?;
-        let is_server = |url: &String| {
-            ["stun:", "stuns:"].iter().any(|scheme| url.starts_with(scheme))
-                && url.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":.-[]?=".contains(&byte))
-        };
-        if !self.ice_servers.iter().all(is_server) {
+        if !self.ice_servers.iter().all(|url| is_server(url, &["stun:", "stuns:"])) {
             return Err(invalid("media.ice_servers", "each must be like stun:stun.example.com:3478"));
         }
         if !self.announce_local && self.public_addresses.is_empty() {
             return Err(invalid("media.public_addresses", "give one where media.announce_local is off"));
         }
         Ok(())
+    }
+}
+
+/// Whether it is a URL of a STUN or TURN server (RFC 7064, RFC 7065) with one of these schemes.
+fn is_server(url: &str, schemes: &[&str]) -> bool {
+    schemes.iter().any(|scheme| url.len() > scheme.len() && url.starts_with(scheme))
+        && url.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":.-[]?=".contains(&byte))
+}
+
+/// TURN servers that viewers are told of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TurnConfig {
+    /// Their URLs, such as `turn:turn.example.com:3478?transport=udp`.
+    pub urls: Vec<String>,
+    /// Secret shared with them, from which each viewer's credentials are made.
+    pub secret: SecretText,
+    /// User name for all viewers, where no secret is shared.
+    pub username: String,
+    /// Password for all viewers, where no secret is shared.
+    pub password: SecretText,
+    /// How long credentials made from the secret hold, in seconds.
+    pub ttl_seconds: u32,
+}
+
+impl Default for TurnConfig {
+    fn default() -> Self {
+        Self {
+            urls: Vec::new(),
+            secret: SecretText::default(),
+            username: String::new(),
+            password: SecretText::default(),
+            ttl_seconds: 3_600,
+        }
+    }
+}
+
+impl TurnConfig {
+    fn validate(&self) -> Result<(), Invalid> {
+        within("turn.ttl_seconds", self.ttl_seconds, 60, 7 * 86_400)?;
+        if !self.urls.iter().all(|url| is_server(url, &["turn:", "turns:"])) {
+            return Err(invalid("turn.urls", "each must be like turn:turn.example.com:3478?transport=udp"));
+        }
+        let has_secret = !self.secret.is_empty();
+        let fixed = !self.username.is_empty() && !self.password.is_empty();
+        if has_secret && (!self.username.is_empty() || !self.password.is_empty()) {
+            return Err(invalid("turn.secret", "give either this, or turn.username and turn.password"));
+        }
+        if !self.urls.is_empty() && !has_secret && !fixed {
+            return Err(invalid("turn.secret", "give this, or turn.username and turn.password"));
+        }
+        Ok(())
+    }
+}
+
+/// A setting that prints as `***`; written down it is empty.
+#[derive(Clone, Debug, Default)]
+pub struct SecretText(Secret);
+
+impl SecretText {
+    /// Takes a secret text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Secret::new(text))
+    }
+
+    /// The secret.
+    #[must_use]
+    pub const fn secret(&self) -> &Secret {
+        &self.0
+    }
+
+    /// Whether nothing is set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.expose().is_empty()
+    }
+}
+
+/// Equal settings; not for checking anybody's credentials.
+impl PartialEq for SecretText {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.expose() == other.0.expose()
+    }
+}
+
+impl Eq for SecretText {}
+
+impl Serialize for SecretText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("")
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
     }
 }
 
@@ -298,11 +415,11 @@ impl TryFrom<String> for LogFormat {
     }
 }
 
-fn invalid(key: &'static str, expected: impl Into<String>) -> Invalid {
+pub(super) fn invalid(key: &'static str, expected: impl Into<String>) -> Invalid {
     Invalid { key, expected: expected.into() }
 }
 
-fn within(key: &'static str, value: u32, min: u32, max: u32) -> Result<(), Invalid> {
+pub(super) fn within(key: &'static str, value: u32, min: u32, max: u32) -> Result<(), Invalid> {
     if (min..=max).contains(&value) {
         Ok(())
     } else {

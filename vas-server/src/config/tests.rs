@@ -84,14 +84,21 @@ fn what_is_wrong_is_named_with_its_place_and_what_was_expected() {
         ("[log]\nformat = \"xml\"", &["vas.toml: log.format", "xml", "json"]),
         ("[http]\nmax_connections = 0", &["vas.toml: http.max_connections: must be from 1 to"]),
         ("[http]\ncors_origins = [\"*\"]", &["vas.toml: http.cors_origins", "https://portal.example.com"]),
-        ("[database]\nurl = \"mysql://u:secret@h\"", &["vas.toml: database.url", "sqlite:"]),
+        ("[database]\nurl = \"mysql://u:s3cret@h\"", &["vas.toml: database.url", "sqlite:"]),
         ("[log]\nlevel = \"very=loud=indeed\"", &["vas.toml: log.level", "debug"]),
+        ("[turn]\nurls = [\"turn:t\"]", &["vas.toml: turn.secret: give this"]),
+        (
+            "[turn]\nurls = [\"http://t\"]\nsecret = \"s3cret\"",
+            &["vas.toml: turn.urls", "turn:turn.example.com"],
+        ),
+        ("[turn]\nsecret = \"s3cret\"\nusername = \"u\"", &["vas.toml: turn.secret: give either"]),
+        ("[turn]\nttl_seconds = 1", &["vas.toml: turn.ttl_seconds: must be from 60"]),
         ("[http\n", &["vas.toml", "line 1"]),
         ("colour = 1", &["vas.toml", "unknown field `colour`"]),
     ] {
         let error = error_of(text);
         assert!(parts.iter().all(|part| error.contains(part)), "{text}: {error}");
-        assert!(!error.contains("secret"));
+        assert!(!error.contains("s3cret"));
     }
     let error = error_of_variable("VAS_MEDIA_PORT", "-1");
     assert!(error.starts_with("VAS_MEDIA_PORT: "), "{error}");
@@ -102,6 +109,15 @@ fn what_is_wrong_is_named_with_its_place_and_what_was_expected() {
     assert!(error.starts_with("--http-listen: expected address and port"), "{error}");
     let missing = Sources { file: Some("/nowhere/vas.toml".into()), ..Sources::default() };
     assert!(missing.load().unwrap_err().to_string().contains("/nowhere/vas.toml"));
+}
+
+#[test]
+fn secrets_are_read_and_never_written() {
+    let environment = variables(&[("VAS_TURN_SECRET", "north"), ("VAS_TURN_URLS", "turn:a,turn:b")]);
+    let config = Sources { environment, ..Sources::default() }.load().unwrap().config;
+    assert_eq!((config.turn.secret.secret().expose(), config.turn.urls.len()), ("north", 2));
+    let written = format!("{config:?} {}", toml::to_string(&config).unwrap());
+    assert!(!written.contains("north"), "{written}");
 }
 
 #[test]

@@ -1,10 +1,26 @@
 //! Devices: adding, changing, deleting.
 
+use super::layers::Layers;
 use super::{Control, ControlError};
 use vas_core::model::{CameraUrl, Device, DeviceFields};
 use vas_core::ports::Page;
 use vas_core::{DeviceId, StreamId};
 use vas_ingest::Source;
+
+/// A device to be added.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NewDevice {
+    /// Its name.
+    pub(crate) name: String,
+    /// The address of its main stream.
+    pub(crate) url: String,
+    /// The address of its sub stream.
+    pub(crate) sub_url: Option<String>,
+    /// Free text.
+    pub(crate) description: Option<String>,
+    /// Free text.
+    pub(crate) location: Option<String>,
+}
 
 /// Changes of a device: what is `None` stays. The inner `None` empties a field.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +29,8 @@ pub(crate) struct DevicePatch {
     pub(crate) name: Option<String>,
     /// A new address; one whose password is the mask of the stored address keeps that.
     pub(crate) url: Option<String>,
+    /// A new address of the sub stream, or none; masked as above.
+    pub(crate) sub_url: Option<Option<String>>,
     /// A new description, or none.
     pub(crate) description: Option<Option<String>>,
     /// A new location, or none.
@@ -21,17 +39,19 @@ pub(crate) struct DevicePatch {
 
 impl Control {
     /// Adds a device.
-    pub(crate) async fn add_device(
-        &self,
-        name: String,
-        url: &str,
-        description: Option<String>,
-        location: Option<String>,
-    ) -> Result<Device, ControlError> {
+    pub(crate) async fn add_device(&self, new: NewDevice) -> Result<Device, ControlError> {
+        let fields = DeviceFields {
+            name: new.name,
+            url: camera_url("rtsp_url", &new.url)?,
+            sub_url: new.sub_url.map(|url| camera_url("sub_rtsp_url", &url)).transpose()?,
+            description: new.description,
+            location: new.location,
+        };
+        apart(&fields)?;
         let device = Device {
             id: DeviceId::random(),
             tenant: self.inner.tenant.clone(),
-            fields: DeviceFields { name, url: camera_url(url)?, description, location },
+            fields,
             created_at: self.inner.clock.wall(),
             updated_at: None,
         };
@@ -50,7 +70,8 @@ impl Control {
         Ok(self.inner.devices.list(&self.inner.tenant, page).await?)
     }
 
-    /// Changes a device. Its stream goes on from a new address where that changed.
+    /// Changes a device. Its stream goes on from a new address where that changed. Viewers live through that, but not
+    /// through the sub stream's coming or going, with which other layers are offered to them.
     pub(crate) async fn change_device(
         &self,
         id: DeviceId,
@@ -62,22 +83,28 @@ impl Control {
             let _guard = inner.locks.lock(id).await;
             let Device { fields: old, .. } = this.device(id).await?;
             let url = match patch.url {
-                Some(url) if url == old.url.masked() => old.url.clone(),
-                Some(url) => camera_url(&url)?,
+                Some(url) => changed_url("rtsp_url", &url, Some(&old.url))?,
                 None => old.url.clone(),
+            };
+            let sub_url = match patch.sub_url {
+                Some(Some(url)) => Some(changed_url("sub_rtsp_url", &url, old.sub_url.as_ref())?),
+                Some(None) => None,
+                None => old.sub_url.clone(),
             };
             let fields = DeviceFields {
                 name: patch.name.unwrap_or(old.name),
                 url,
+                sub_url,
                 description: patch.description.unwrap_or(old.description),
                 location: patch.location.unwrap_or(old.location),
             };
+            apart(&fields)?;
             let device = inner.devices.update(&inner.tenant, id, &fields, inner.clock.wall()).await?;
-            if fields.url != old.url
+            if (&fields.url, &fields.sub_url) != (&old.url, &old.sub_url)
                 && let Some(stream) = inner.streams.of_device(&inner.tenant, id).await?
                 && stream.wanted
             {
-                inner.supervisor.start(source(&device, stream.id)?);
+                this.run(Layers::of(&device, stream.id)?).await;
             }
             Ok(device)
         })
@@ -96,7 +123,7 @@ impl Control {
             }
             if let Some(stream) = stream {
                 inner.live.close(stream.id);
-                inner.supervisor.remove(stream.id).await;
+                this.remove_layers(stream.id).await;
             }
             tracing::info!(device = %id, "device deleted");
             Ok(())
@@ -105,17 +132,32 @@ impl Control {
     }
 }
 
-/// Where a device's stream comes from.
-pub(super) fn source(device: &Device, stream: StreamId) -> Result<Source, ControlError> {
-    Ok(Source::parse(stream, device.fields.name.as_str(), device.fields.url.expose())?)
+/// The address of a camera in `field`, if a camera can be read from it.
+fn camera_url(field: &'static str, text: &str) -> Result<CameraUrl, ControlError> {
+    let url = CameraUrl::parse(text).map_err(|error| ControlError::url(field, &error))?;
+    if url.has_mask() {
+        return Err(ControlError::url(field, &"the password is masked; give the real one"));
+    }
+    let source = Source::parse(StreamId::random(), "check", url.expose())
+        .map_err(|error| ControlError::url(field, &error))?;
+    if source.is_publisher() && field != "rtsp_url" {
+        return Err(ControlError::url(field, &"publishers have no sub stream; give an rtsp:// address"));
+    }
+    Ok(url)
 }
 
-/// The address of a camera, if a camera can be read from it.
-fn camera_url(text: &str) -> Result<CameraUrl, ControlError> {
-    let url = CameraUrl::parse(text).map_err(|error| ControlError::Url(error.to_string()))?;
-    if url.has_mask() {
-        return Err(ControlError::Url("the password is masked; give the real one".to_owned()));
+/// The address that is meant by one which may have been copied from an answer, its password masked there.
+fn changed_url(field: &'static str, text: &str, old: Option<&CameraUrl>) -> Result<CameraUrl, ControlError> {
+    match old {
+        Some(old) if text == old.masked() => Ok(old.clone()),
+        _ => camera_url(field, text),
     }
-    Source::parse(StreamId::random(), "check", url.expose())?;
-    Ok(url)
+}
+
+/// Two layers of one address would be the same picture twice, read twice.
+fn apart(fields: &DeviceFields) -> Result<(), ControlError> {
+    if fields.sub_url.as_ref() == Some(&fields.url) {
+        return Err(ControlError::url("sub_rtsp_url", &"must be another address than rtsp_url"));
+    }
+    Ok(())
 }

@@ -2,7 +2,6 @@
 
 use vas_core::ports::RepoError;
 use vas_core::{ErrorKind, HasKind, StreamId};
-use vas_ingest::SourceError;
 
 /// Why a device or a stream was not changed or shown.
 #[derive(Debug, thiserror::Error)]
@@ -18,8 +17,13 @@ pub(crate) enum ControlError {
     #[error("the camera has a stream that runs already; delete or stop it first")]
     Running(StreamId),
     /// The camera's address is wrong.
-    #[error("rtsp_url: {0}")]
-    Url(String),
+    #[error("{field}: {why}")]
+    Url {
+        /// The field that holds it.
+        field: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A field clashes, or the database failed.
     #[error(transparent)]
     Repo(#[from] RepoError),
@@ -28,9 +32,10 @@ pub(crate) enum ControlError {
     Internal,
 }
 
-impl From<SourceError> for ControlError {
-    fn from(error: SourceError) -> Self {
-        Self::Url(error.to_string())
+impl ControlError {
+    /// What is wrong with the address in `field`.
+    pub(super) fn url(field: &'static str, why: &impl ToString) -> Self {
+        Self::Url { field, why: why.to_string() }
     }
 }
 
@@ -39,7 +44,7 @@ impl HasKind for ControlError {
         match self {
             Self::NoDevice | Self::NoStream => ErrorKind::NotFound,
             Self::Running(_) => ErrorKind::Conflict,
-            Self::Url(_) => ErrorKind::InvalidInput,
+            Self::Url { .. } => ErrorKind::InvalidInput,
             Self::Repo(error) => error.kind(),
             Self::Internal => ErrorKind::Internal,
         }

@@ -3,6 +3,7 @@
 //! The supervisor never waits for it: what the database can't take in time is kept up to a bound, and beyond that
 //! the oldest entries are dropped and counted.
 
+use super::layers::is_sub_stream;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,6 +108,10 @@ impl Writer {
     }
 
     fn keep(&mut self, entry: Entry) {
+        // A stream's history is its main stream's.
+        if is_sub_stream(entry.0) {
+            return;
+        }
         if self.waiting.len() == MAX_WAITING {
             self.waiting.pop_front();
             self.dropped += 1;

@@ -6,10 +6,18 @@
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
 use uuid::Uuid;
 use vas_core::hub::StreamHub;
 use vas_core::{ErrorKind, HasKind, StreamId, TaskScope};
-use vas_sfu::{Producer, Router, TransportState, WhepError, WhepSession};
+use vas_sfu::{
+    IceServer, Producer, ProducerId, ProducerOptions, Router, TransportState, ViewerOptions, WhepError,
+    WhepSession,
+};
+
+/// How long a counter-offer may be answered (draft-ietf-wish-whep, section "Server Sends Counter-offer").
+const COUNTER_OFFER: Duration = Duration::from_secs(30);
 
 /// The ids under which a running stream is known to viewers. They stay until it is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +26,8 @@ pub(crate) struct LiveIds {
     pub(crate) transport: Uuid,
     /// The producer of its video.
     pub(crate) video: Uuid,
+    /// The producer of its sound, while it has some.
+    pub(crate) audio: Option<Uuid>,
 }
 
 /// A viewer that was just connected.
@@ -27,8 +37,8 @@ pub(crate) struct Viewer {
     pub(crate) session: String,
     /// The entity tag of its ICE session (RFC 9725, section 4.3.1).
     pub(crate) etag: String,
-    /// The SDP answer.
-    pub(crate) answer: String,
+    /// The SDP answer, or counter-offer.
+    pub(crate) description: String,
 }
 
 /// Viewers of one stream.
@@ -74,45 +84,86 @@ struct Inner {
     scope: TaskScope,
     running: Mutex<HashMap<StreamId, Running>>,
     sessions: Mutex<HashMap<String, (StreamId, WhepSession)>>,
+    /// Told when producers come and go.
+    changes: watch::Sender<()>,
 }
 
 #[derive(Debug)]
 struct Running {
-    ids: LiveIds,
-    /// `None` only when the media server is shutting down.
-    producer: Option<Producer>,
+    /// The transport from the camera.
+    transport: Uuid,
+    /// Its sub stream in the hub.
+    sub: Option<StreamId>,
+    /// Of its pictures. `None` only when the media server is shutting down.
+    video: Option<Producer>,
+    /// Of its sound, whether or not it has any.
+    audio: Option<Producer>,
+}
+
+impl Running {
+    fn ids(&self) -> LiveIds {
+        let id = |producer: &Producer| producer.id().as_uuid();
+        LiveIds {
+            transport: self.transport,
+            video: self.video.as_ref().map_or(self.transport, id),
+            audio: self.sound().map(id),
+        }
+    }
+
+    /// The producer of its sound, while it has some.
+    fn sound(&self) -> Option<&Producer> {
+        let has_some = |producer: &&Producer| producer.layers().iter().any(|layer| layer.format.is_some());
+        self.audio.as_ref().filter(has_some)
+    }
+
+    fn producers(&self) -> impl Iterator<Item = &Producer> {
+        self.video.iter().chain(self.sound())
+    }
 }
 
 impl Live {
     /// Nothing runs yet. What watches the sessions runs in `scope`.
     pub(crate) fn new(router: Router, hub: StreamHub, scope: TaskScope) -> Self {
-        let inner = Inner { router, hub, scope, running: Mutex::default(), sessions: Mutex::default() };
+        let (running, sessions) = (Mutex::default(), Mutex::default());
+        let inner = Inner { router, hub, scope, running, sessions, changes: watch::Sender::default() };
         Self { inner: Arc::new(inner) }
     }
 
-    /// Makes a stream ready to be watched, and gives its ids; those it has when it is so already.
-    pub(crate) fn open(&self, stream: StreamId) -> LiveIds {
+    /// Makes a stream, with its sub stream where it has one, ready to be watched, and gives its ids; those it has when
+    /// it is so already. A sub stream that has come or gone ends the viewers: they connect again and are offered what
+    /// there is now.
+    pub(crate) fn open(&self, stream: StreamId, sub: Option<StreamId>) -> LiveIds {
         let inner = &self.inner;
+        if self.inner.running.lock().get(&stream).is_some_and(|running| running.sub != sub) {
+            self.close(stream);
+        }
         let mut running = inner.running.lock();
         if let Some(running) = running.get(&stream) {
-            return running.ids;
+            return running.ids();
         }
-        inner.hub.open(stream);
-        let producer = inner
-            .router
-            .produce(&inner.hub, stream)
-            .inspect_err(|error| tracing::warn!(%stream, %error, "the stream can't be watched"))
-            .ok();
-        let video = producer.as_ref().map_or_else(Uuid::now_v7, |producer| producer.id().as_uuid());
-        let ids = LiveIds { transport: Uuid::now_v7(), video };
-        running.insert(stream, Running { ids, producer });
+        let layers = [Some(stream), sub].into_iter().flatten();
+        layers.clone().for_each(|layer| inner.hub.open(layer));
+        let produce = |options| {
+            inner
+                .router
+                .produce_with(&inner.hub, options)
+                .inspect_err(|error| tracing::warn!(%stream, %error, "the stream can't be watched"))
+                .ok()
+        };
+        let (video, audio) =
+            (produce(ProducerOptions::video(layers)), produce(ProducerOptions::audio(stream)));
+        let opened = Running { transport: Uuid::now_v7(), sub, video, audio };
+        let ids = opened.ids();
+        running.insert(stream, opened);
+        drop(running);
+        inner.changes.send_replace(());
         ids
     }
 
     /// Ends the viewers of a stream and forgets its ids.
     pub(crate) fn close(&self, stream: StreamId) {
         let Some(running) = self.inner.running.lock().remove(&stream) else { return };
-        if let Some(producer) = running.producer {
+        for producer in running.video.iter().chain(&running.audio) {
             producer.close();
         }
         self.inner.sessions.lock().retain(|_, (of, session)| {
@@ -121,17 +172,53 @@ impl Live {
             }
             *of != stream
         });
+        self.inner.changes.send_replace(());
+    }
+
+    /// What producers and transports belong to.
+    pub(crate) fn router(&self) -> &Router {
+        &self.inner.router
+    }
+
+    /// What watches viewers runs in it.
+    pub(super) fn scope(&self) -> &TaskScope {
+        &self.inner.scope
+    }
+
+    /// Follows the coming and going of producers.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.inner.changes.subscribe()
+    }
+
+    /// The producers of a stream: of its pictures, and of its sound while it has some. None of one that does not run.
+    pub(crate) fn producers(&self, stream: StreamId) -> Vec<Producer> {
+        let running = self.inner.running.lock();
+        running.get(&stream).map(|running| running.producers().cloned().collect()).unwrap_or_default()
+    }
+
+    /// A producer by its id, and its stream.
+    pub(crate) fn producer(&self, id: ProducerId) -> Option<(StreamId, Producer)> {
+        let running = self.inner.running.lock();
+        running.iter().find_map(|(stream, running)| {
+            let found = running.producers().find(|producer| producer.id() == id);
+            found.map(|producer| (*stream, producer.clone()))
+        })
     }
 
     /// The ids of a stream that runs.
     pub(crate) fn ids(&self, stream: StreamId) -> Option<LiveIds> {
-        self.inner.running.lock().get(&stream).map(|running| running.ids)
+        self.inner.running.lock().get(&stream).map(Running::ids)
+    }
+
+    /// How many layers the pictures of a stream that runs have.
+    pub(crate) fn layers(&self, stream: StreamId) -> usize {
+        self.inner.running.lock().get(&stream).map_or(0, |running| 1 + usize::from(running.sub.is_some()))
     }
 
     /// How many watch a stream.
     pub(crate) fn viewers(&self, stream: StreamId) -> ViewerCounts {
         let running = self.inner.running.lock();
-        let Some(producer) = running.get(&stream).and_then(|running| running.producer.as_ref()) else {
+        let Some(producer) = running.get(&stream).and_then(|running| running.video.as_ref()) else {
             return ViewerCounts::default();
         };
         let total = producer.stats().consumers;
@@ -142,19 +229,52 @@ impl Live {
         ViewerCounts { total, active: active.min(total) }
     }
 
-    /// Connects a viewer that sent this SDP offer.
+    /// Connects a viewer that sent this SDP offer, to the pictures and, where it takes it, the sound.
     ///
     /// # Errors
     /// See [`WatchError`].
-    pub(crate) fn watch(&self, stream: StreamId, offer: &str) -> Result<Viewer, WatchError> {
+    pub(crate) fn watch(
+        &self,
+        stream: StreamId,
+        offer: &str,
+        options: ViewerOptions,
+    ) -> Result<Viewer, WatchError> {
+        self.connect(stream, |router, producers| router.whep_with(producers, offer, options))
+    }
+
+    /// Offers the stream to a viewer whose own offer can't be answered. It has [`COUNTER_OFFER`] to answer.
+    ///
+    /// # Errors
+    /// See [`WatchError`].
+    pub(crate) fn counter_offer(
+        &self,
+        stream: StreamId,
+        options: ViewerOptions,
+    ) -> Result<Viewer, WatchError> {
+        self.connect(stream, |router, producers| router.whep_counter_offer(producers, options))
+    }
+
+    fn connect(
+        &self,
+        stream: StreamId,
+        describe: impl FnOnce(&Router, &[&Producer]) -> Result<(WhepSession, String), WhepError>,
+    ) -> Result<Viewer, WatchError> {
         let inner = &self.inner;
-        let producer = inner.running.lock().get(&stream).and_then(|running| running.producer.clone());
-        let producer = producer.ok_or(WatchError::NotRunning)?;
-        let (session, answer) = inner.router.whep(&producer, offer)?;
-        let viewer = Viewer { session: session.id().to_string(), etag: session.etag().to_string(), answer };
+        let producers =
+            inner.running.lock().get(&stream).map(|running| (running.video.clone(), running.audio.clone()));
+        let Some((Some(video), audio)) = producers else { return Err(WatchError::NotRunning) };
+        let producers: Vec<_> = std::iter::once(&video).chain(&audio).collect();
+        let (session, description) = describe(&inner.router, &producers)?;
+        let viewer = Viewer { session: session.id().to_owned(), etag: session.etag(), description };
         inner.sessions.lock().insert(viewer.session.clone(), (stream, session.clone()));
         let (this, id) = (self.clone(), viewer.session.clone());
         inner.scope.spawn_until_cancelled("viewer", async move {
+            if session.is_awaited() {
+                let ended = tokio::time::timeout(COUNTER_OFFER, session.closed()).await.is_ok();
+                if !ended && session.is_awaited() {
+                    session.close();
+                }
+            }
             session.closed().await;
             this.inner.sessions.lock().remove(&id);
         });
@@ -173,6 +293,11 @@ impl Live {
             session.close();
             true
         })
+    }
+
+    /// The STUN and TURN servers to tell the viewer `user` of, with credentials made for it.
+    pub(crate) fn ice_servers(&self, user: &str) -> Vec<IceServer> {
+        self.inner.router.ice_servers(user)
     }
 
     /// A viewer's session.

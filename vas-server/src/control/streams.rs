@@ -1,6 +1,6 @@
 //! Streams: starting, stopping, restarting, deleting, and what they are at the moment.
 
-use super::devices::source;
+use super::layers::Layers;
 use super::{Control, ControlError, LiveIds};
 use std::collections::{HashMap, HashSet};
 use vas_core::model::{Device, Reason, ReasonCode, StreamState, Transition};
@@ -30,6 +30,8 @@ pub(crate) struct Present {
     pub(crate) since: WallTime,
     /// More of a stream that runs.
     pub(crate) ingest: Option<IngestStatus>,
+    /// The same of its sub stream, where it has one.
+    pub(crate) sub: Option<IngestStatus>,
 }
 
 /// A stream with its device and what it is at the moment.
@@ -71,7 +73,7 @@ impl Control {
             let device = this.device(device).await?;
             let present = inner.streams.of_device(&inner.tenant, device.id).await?;
             let id = present.as_ref().map_or_else(StreamId::random, |stream| stream.id);
-            let source = source(&device, id)?;
+            let layers = Layers::of(&device, id)?;
             let (now, ran) = (inner.clock.wall(), present.as_ref().is_some_and(|stream| stream.wanted));
             let stream = match present {
                 Some(stream) if stream.wanted && must_be_new => return Err(ControlError::Running(stream.id)),
@@ -96,8 +98,7 @@ impl Control {
                     stream
                 }
             };
-            inner.supervisor.start(source);
-            Ok(Started { ids: inner.live.open(id), stream, ran })
+            Ok(Started { ids: this.run(layers).await, stream, ran })
         })
         .await
     }
@@ -111,7 +112,7 @@ impl Control {
             let _guard = inner.locks.lock(stream.device).await;
             inner.streams.stop(id, inner.clock.wall()).await?;
             inner.live.close(id);
-            inner.supervisor.stop(id).await;
+            this.stop_layers(id).await;
             Ok(())
         })
         .await
@@ -126,7 +127,7 @@ impl Control {
                 let _guard = this.inner.locks.lock(device).await;
                 // Unless it was stopped meanwhile.
                 if this.record(id).await?.wanted {
-                    this.inner.supervisor.restart(id).await;
+                    this.restart_layers(id).await;
                 }
                 Ok(())
             })
@@ -159,7 +160,7 @@ impl Control {
             inner.streams.close(id, now).await?;
             inner.live.close(id);
             let is_supervised = inner.supervisor.status(id).is_some();
-            inner.supervisor.remove(id).await;
+            this.remove_layers(id).await;
             if !is_supervised && !stream.closed {
                 // The supervisor tells of the streams it knows; this one was stopped before it was started.
                 let reason = Reason::new(ReasonCode::Deleted, "deleted");
@@ -177,10 +178,9 @@ impl Control {
         let mut resumed = 0;
         for stream in inner.streams.wanted().await? {
             let Some(device) = inner.devices.get(&stream.tenant, stream.device).await? else { continue };
-            match source(&device, stream.id) {
-                Ok(source) => {
-                    inner.live.open(stream.id);
-                    inner.supervisor.start(source);
+            match Layers::of(&device, stream.id) {
+                Ok(layers) => {
+                    self.run(layers).await;
                     resumed += 1;
                 }
                 Err(error) => tracing::error!(device = %device.id, %error, "the stream can't be started"),
@@ -260,6 +260,7 @@ impl Control {
             reason: Reason::new(code, text),
             since,
             ingest: None,
+            sub: None,
         };
         let since = stream.stopped_at.unwrap_or(stream.created_at);
         if stream.closed {
@@ -278,6 +279,7 @@ impl Control {
                 reason: status.reason.clone(),
                 since: status.since,
                 ingest: Some(status),
+                sub: self.sub_status(stream.id),
             },
             None => still(StreamState::Initializing, ReasonCode::Started, "started", stream.started_at),
         }

@@ -56,6 +56,7 @@ pub(super) fn field_columns(fields: &DeviceFields) -> device::ActiveModel {
     device::ActiveModel {
         name: ActiveValue::Set(fields.name.clone()),
         rtsp_url: ActiveValue::Set(fields.url.expose().to_owned()),
+        sub_rtsp_url: ActiveValue::Set(fields.sub_url.as_ref().map(|url| url.expose().to_owned())),
         description: ActiveValue::Set(fields.description.clone()),
         location: ActiveValue::Set(fields.location.clone()),
         ..Default::default()
@@ -69,6 +70,7 @@ pub(super) fn device(row: device::Model) -> Device {
         fields: DeviceFields {
             name: row.name,
             url: CameraUrl::restore(row.rtsp_url),
+            sub_url: row.sub_rtsp_url.map(CameraUrl::restore),
             description: row.description,
             location: row.location,
         },

@@ -127,6 +127,8 @@ fn make_folder(path: &str) -> Result<(), DatabaseError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vas_core::model::TenantId;
+    use vas_core::ports::{DeviceRepo, Page};
     use vas_core::testing::repo;
 
     async fn on_disk() -> (tempfile::TempDir, Database) {
@@ -166,6 +168,20 @@ mod tests {
         Migrator::down(&database.connection, None).await.unwrap();
         Migrator::up(&database.connection, None).await.unwrap();
         repo::devices(&database.devices()).await;
+    }
+
+    #[tokio::test]
+    async fn devices_of_the_first_release_have_no_sub_stream() {
+        let database = Database::connect("sqlite::memory:").await.unwrap();
+        Migrator::down(&database.connection, None).await.unwrap();
+        Migrator::up(&database.connection, Some(1)).await.unwrap();
+        let old = "INSERT INTO devices (id, tenant_id, name, rtsp_url, created_at) \
+                   VALUES (zeroblob(16), 'default', 'Gate', 'rtsp://camera/1', '2026-01-01 00:00:00+00:00')";
+        database.connection.execute_unprepared(old).await.unwrap();
+        Migrator::up(&database.connection, None).await.unwrap();
+        let all = Page { offset: 0, limit: 9 };
+        let devices = database.devices().list(&TenantId::default(), all).await.unwrap();
+        assert_eq!((devices.len(), &devices[0].fields.sub_url), (1, &None));
     }
 
     #[tokio::test]

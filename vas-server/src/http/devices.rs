@@ -5,7 +5,7 @@ use super::extract::{Id, JsonFields, QueryFields};
 use super::fields::Fields;
 use super::problem::Problem;
 use super::view::{self, DeviceView, time};
-use crate::control::{DevicePatch, Started, Validation};
+use crate::control::{DevicePatch, NewDevice, Started, Validation};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -52,10 +52,15 @@ async fn add(
     JsonFields(mut body): JsonFields,
 ) -> Result<(StatusCode, Json<DeviceView>), Problem> {
     let (name, url) = (body.required_text("name", LONGEST_NAME), body.required_text("rtsp_url", LONGEST_URL));
-    let (description, location) = (free_text(&mut body, "description"), free_text(&mut body, "location"));
+    let new = NewDevice {
+        name: name.unwrap_or_default(),
+        url: url.unwrap_or_default(),
+        sub_url: optional_text(&mut body, "sub_rtsp_url", LONGEST_URL).flatten(),
+        description: optional_text(&mut body, "description", LONGEST_TEXT).flatten(),
+        location: optional_text(&mut body, "location", LONGEST_TEXT).flatten(),
+    };
     body.finish()?;
-    let (name, url) = (name.unwrap_or_default(), url.unwrap_or_default());
-    let device = state.control.add_device(name, &url, description.flatten(), location.flatten()).await?;
+    let device = state.control.add_device(new).await?;
     Ok((StatusCode::CREATED, Json(DeviceView::new(&device, false))))
 }
 
@@ -77,8 +82,9 @@ async fn change(
     let patch = DevicePatch {
         name: given(&mut body, "name", LONGEST_NAME),
         url: given(&mut body, "rtsp_url", LONGEST_URL),
-        description: free_text(&mut body, "description"),
-        location: free_text(&mut body, "location"),
+        sub_url: optional_text(&mut body, "sub_rtsp_url", LONGEST_URL),
+        description: optional_text(&mut body, "description", LONGEST_TEXT),
+        location: optional_text(&mut body, "location", LONGEST_TEXT),
     };
     body.finish()?;
     let device = state.control.change_device(id, patch).await?;
@@ -86,9 +92,9 @@ async fn change(
 }
 
 /// `None`: the field is not there. An empty text is as good as null.
-fn free_text(body: &mut Fields, name: &str) -> Option<Option<String>> {
+fn optional_text(body: &mut Fields, name: &str, longest: usize) -> Option<Option<String>> {
     let there = body.has(name);
-    let text = body.text(name, LONGEST_TEXT).filter(|text| !text.is_empty());
+    let text = body.text(name, longest).filter(|text| !text.is_empty());
     there.then_some(text)
 }
 
@@ -120,12 +126,16 @@ async fn start_stream(State(state): State<HttpState>, Id(id): Id<DeviceId>) -> R
 /// The answer to a start, wherever it was asked for.
 pub(super) fn started(started: &Started) -> Value {
     let Started { stream, ids, ran } = started;
+    let mut producers = json!({ "video": ids.video });
+    if let Some(audio) = ids.audio {
+        producers["audio"] = json!(audio);
+    }
     json!({
         "status": "success",
         "device_id": stream.device,
         "room_id": stream.device,
         "transport_id": ids.transport,
-        "producers": { "video": ids.video },
+        "producers": producers,
         "stream": {
             "status": if *ran { "active" } else { "started" },
             "started_at": time(stream.started_at),

@@ -1,6 +1,7 @@
 //! Reads the fields of a request and collects everything that is wrong with them, so that one answer names it all.
 
 use super::problem::Problem;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    pub(super) const fn of_body(values: Map<String, Value>) -> Self {
+    pub(crate) const fn of_body(values: Map<String, Value>) -> Self {
         Self { values, numbers_as_text: false, wrong: BTreeMap::new() }
     }
 
@@ -105,6 +106,50 @@ impl Fields {
             self.refuse(name, expected);
         }
         value
+    }
+
+    /// The value as it was sent; `None` when it is missing.
+    pub(crate) fn raw(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+
+    /// A value of several parts, which must be given. What is wrong in it is named by its path, such as
+    /// `rtp_capabilities.codecs[0].clockRate`.
+    pub(crate) fn required_json<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
+        let value = match self.values.get(name) {
+            None | Some(Value::Null) => {
+                self.refuse(name, "is required");
+                return None;
+            }
+            Some(value) => value,
+        };
+        match serde_path_to_error::deserialize(value) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let path = error.path().to_string();
+                let field = if path == "." { name.to_owned() } else { format!("{name}.{path}") };
+                self.refuse(&field, error.into_inner().to_string());
+                None
+            }
+        }
+    }
+
+    /// A yes or no; `None` when it is missing or, as was noted, neither.
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+        match self.values.get(name) {
+            None | Some(Value::Null) => None,
+            Some(Value::Bool(flag)) => Some(*flag),
+            Some(_) => {
+                self.refuse(name, "must be true or false");
+                None
+            }
+        }
+    }
+
+    /// A whole number between bounds; `None` when it is missing or, as was noted, wrong.
+    pub(crate) fn optional_integer(&mut self, name: &str, min: u64, max: u64) -> Option<u64> {
+        let given = self.values.get(name).is_some_and(|value| !value.is_null());
+        given.then(|| self.integer(name, min, max, min))
     }
 
     /// Ends reading.

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, IF_MATCH, LINK,
-    LOCATION, ORIGIN, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    LOCATION, ORIGIN, REFERRER_POLICY, RETRY_AFTER, UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -19,6 +19,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Level;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// Nothing is loaded from elsewhere, nothing inline runs, and no other site may frame the page.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; \
@@ -50,7 +51,7 @@ fn cors(origins: &[String]) -> CorsLayer {
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([CONTENT_TYPE, IF_MATCH, axum::http::header::AUTHORIZATION, X_REQUEST_ID])
-        .expose_headers([LOCATION, ETAG, LINK, RETRY_AFTER, X_REQUEST_ID])
+        .expose_headers([LOCATION, ETAG, LINK, RETRY_AFTER, X_REQUEST_ID, ACCEPT_PATCH])
         .max_age(Duration::from_secs(600))
 }
 
@@ -65,7 +66,9 @@ async fn same_origin(State(state): State<HttpState>, request: Request, next: Nex
         )
         .into_response();
     }
-    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    // A page may open a WebSocket to any site, and read what comes: browsers leave the refusal to the server.
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+        && !request.headers().contains_key(UPGRADE);
     if safe || is_own_or_allowed(request.headers(), &state.cors_origins) {
         return next.run(request).await;
     }

@@ -1,6 +1,7 @@
 //! The listener: connections with a bound on their number and on the time that a request's head may take, which
 //! `axum::serve` does not have.
 
+use super::viewers::Peer;
 use crate::config::HttpConfig;
 use axum::Router;
 use axum::body::Body;
@@ -9,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,9 +33,10 @@ pub(crate) fn serve(listener: TcpListener, router: Router, config: &HttpConfig, 
         loop {
             let permit = connections.clone().acquire_owned().await.expect("the semaphore is never closed");
             match listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
+                    let router = router.clone();
                     let connection =
-                        connection(stream, router.clone(), header_timeout, permit, connection_scope.clone());
+                        connection(stream, peer, router, header_timeout, permit, connection_scope.clone());
                     connection_scope.spawn("http connection", connection);
                 }
                 Err(error) => {
@@ -47,6 +50,7 @@ pub(crate) fn serve(listener: TcpListener, router: Router, config: &HttpConfig, 
 
 async fn connection(
     stream: TcpStream,
+    peer: SocketAddr,
     router: Router,
     header_timeout: Duration,
     _permit: OwnedSemaphorePermit,
@@ -54,13 +58,17 @@ async fn connection(
 ) {
     // Answers are small and waited for.
     let _ = stream.set_nodelay(true);
-    let service =
-        service_fn(move |request: Request<Incoming>| router.clone().oneshot(request.map(Body::new)));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(Peer(peer));
+        router.clone().oneshot(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,

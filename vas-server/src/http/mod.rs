@@ -1,9 +1,11 @@
 //! The HTTP side: routes, what they take and answer, and the listener.
 
+pub(crate) mod consume;
 mod devices;
 mod extract;
 mod fields;
 mod health;
+pub(crate) mod ice;
 mod layers;
 mod listener;
 mod page;
@@ -12,16 +14,22 @@ mod streams;
 mod streams_v1;
 mod system;
 mod view;
-mod whep;
+pub(crate) mod viewers;
+pub(crate) mod whep;
+mod whip;
 
+pub(crate) use extract::Id;
+pub(crate) use fields::Fields;
 pub(crate) use listener::serve;
+pub(crate) use problem::Problem;
+pub(crate) use view::time;
 
 use crate::config::Config;
 use crate::control::{Control, ControlError};
 use crate::db::Database;
+use crate::ws::{self, Sockets};
 use axum::Router;
 use axum::http::StatusCode;
-use problem::Problem;
 use serde_json::json;
 use std::sync::Arc;
 use vas_core::ports::RepoError;
@@ -40,8 +48,8 @@ pub(crate) struct HttpState {
     limits: Limits,
     cors_origins: Arc<[String]>,
     host_names: Arc<[String]>,
-    ice_servers: Arc<[String]>,
     system: Arc<system::Meter>,
+    sockets: Sockets,
 }
 
 /// Bounds on what clients send.
@@ -55,6 +63,7 @@ impl HttpState {
     pub(crate) fn new(control: Control, database: Database, clock: SharedClock, config: &Config) -> Self {
         let body_bytes = config.http.max_body_bytes as usize;
         Self {
+            sockets: Sockets::new(control.scope().child(), config.http.max_connections as usize),
             control,
             database,
             started_at: clock.wall(),
@@ -63,8 +72,19 @@ impl HttpState {
             limits: Limits { body_bytes, sdp_bytes: MAX_SDP.min(body_bytes) },
             cors_origins: config.http.cors_origins.clone().into(),
             host_names: config.http.host_names.clone().into(),
-            ice_servers: config.media.ice_servers.clone().into(),
         }
+    }
+
+    pub(crate) const fn control(&self) -> &Control {
+        &self.control
+    }
+
+    pub(crate) const fn clock(&self) -> &SharedClock {
+        &self.clock
+    }
+
+    pub(crate) const fn sockets(&self) -> &Sockets {
+        &self.sockets
     }
 }
 
@@ -75,6 +95,9 @@ pub(crate) fn router(state: &HttpState) -> Router {
         .merge(streams::routes())
         .merge(streams_v1::routes())
         .merge(whep::routes())
+        .merge(consume::routes())
+        .merge(ws::routes())
+        .merge(whip::routes())
         .merge(health::routes())
         .merge(system::routes())
         .merge(page::routes())
@@ -89,7 +112,7 @@ impl From<ControlError> for Problem {
     fn from(error: ControlError) -> Self {
         let problem = Self::of(&error);
         match error {
-            ControlError::Url(why) => Self::fields(&[("rtsp_url".to_owned(), why)].into()),
+            ControlError::Url { field, why } => Self::fields(&[(field.to_owned(), why)].into()),
             ControlError::Running(stream) => problem.with_details(json!({ "stream_id": stream })),
             ControlError::Repo(RepoError::Taken { field }) => problem.with_details(json!({ "field": field })),
             ControlError::Repo(RepoError::NotFound { what }) => Self::not_found(what),

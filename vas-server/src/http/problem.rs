@@ -61,6 +61,18 @@ impl Problem {
         Self { details: Some(details), retry_after: Some(seconds), ..self }
     }
 
+    /// One more detail beside those there are.
+    pub(crate) fn and_detail(mut self, name: &str, value: Value) -> Self {
+        let details = self.details.get_or_insert_with(|| json!({}));
+        details[name] = value;
+        self
+    }
+
+    /// What a message that is no answer to a request tells of it.
+    pub(crate) fn members(&self) -> Value {
+        json!({ "error": self.code, "error_description": self.description, "details": self.details })
+    }
+
     /// The problem of an error of this kind, with the error's own sentence. The one place where kinds become statuses.
     pub(crate) fn of<E: HasKind + Display>(error: &E) -> Self {
         let (status, code) = match error.kind() {
@@ -108,10 +120,15 @@ impl IntoResponse for Problem {
     }
 }
 
+/// Marks an answer whose body stays what it is, though its status is an error's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verbatim;
+
 /// Gives every error answer its body. `instance` is the request's path, without its query.
 pub(super) fn render(mut response: Response, instance: &str, request_id: &str) -> Response {
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
+    let verbatim = response.extensions().get::<Verbatim>().is_some();
+    if verbatim || (!status.is_client_error() && !status.is_server_error()) {
         return response;
     }
     let problem = response.extensions_mut().remove().unwrap_or_else(|| Problem::of_status(status));

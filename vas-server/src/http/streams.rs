@@ -31,15 +31,13 @@ pub(super) fn routes() -> Router<HttpState> {
 impl HttpState {
     /// A stream as answers show it.
     pub(super) fn stream_view(&self, info: &StreamInfo) -> Value {
-        let (ids, viewers) =
-            (self.control.live().ids(info.stream.id), self.control.live().viewers(info.stream.id));
+        let (ids, viewers) = (self.control.live().ids(info.stream.id), self.control.viewers(info.stream.id));
         view::stream(info, ids, viewers, self.clock.wall())
     }
 
     /// A stream's health as answers show it.
     pub(super) fn health_view(&self, info: &StreamInfo) -> Value {
-        let (ids, viewers) =
-            (self.control.live().ids(info.stream.id), self.control.live().viewers(info.stream.id));
+        let (ids, viewers) = (self.control.live().ids(info.stream.id), self.control.viewers(info.stream.id));
         view::health(info, ids, viewers, self.clock.wall())
     }
 }

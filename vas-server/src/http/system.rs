@@ -117,7 +117,8 @@ async fn stats(State(state): State<HttpState>) -> Result<Json<Value>, Problem> {
         })
         .collect();
     let kbps = |info: &crate::control::StreamInfo| {
-        info.present.ingest.as_ref().map_or(0.0, |status| status.health.bitrate_kbps)
+        let layers = info.present.ingest.iter().chain(&info.present.sub);
+        layers.map(|status| status.health.bitrate_kbps).sum::<f64>()
     };
     let viewers: usize = streams.iter().map(|info| state.control.live().viewers(info.stream.id).total).sum();
     Ok(Json(json!({

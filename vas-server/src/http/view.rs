@@ -5,7 +5,7 @@ use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use vas_core::media::{Codec, StreamDesc, TrackFormat};
-use vas_core::model::{Device, StreamState, Transition};
+use vas_core::model::{CameraUrl, Device, StreamState, Transition};
 use vas_core::{DeviceId, StreamId, WallTime};
 use vas_ingest::{Health, IngestStatus, Probe, TransportMode};
 
@@ -15,7 +15,7 @@ const VIDEO_PAYLOAD_TYPE: u8 = 96;
 const AUDIO_PAYLOAD_TYPE: u8 = 97;
 
 /// A time as it stands in answers: RFC 3339 in UTC, with milliseconds.
-pub(super) fn time(time: WallTime) -> String {
+pub(crate) fn time(time: WallTime) -> String {
     let time = DateTime::from_timestamp_micros(time.as_unix_micros()).unwrap_or_default();
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
@@ -33,6 +33,8 @@ pub(super) struct DeviceView {
     description: Option<String>,
     /// The password masked.
     rtsp_url: String,
+    /// Of the sub stream, the password masked.
+    sub_rtsp_url: Option<String>,
     is_active: bool,
     location: Option<String>,
     created_at: String,
@@ -48,6 +50,7 @@ impl DeviceView {
             name: fields.name.clone(),
             description: fields.description.clone(),
             rtsp_url: fields.url.masked(),
+            sub_rtsp_url: fields.sub_url.as_ref().map(CameraUrl::masked),
             is_active,
             location: fields.location.clone(),
             created_at: time(device.created_at),
@@ -81,7 +84,9 @@ pub(super) fn probe(url: &str, probe: &Probe) -> Value {
             format!("the camera sends {} in {}x{}", track.codec.encoding_name(), track.width, track.height)
         }
         Some(track) => format!("the camera sends {}", track.codec.encoding_name()),
-        None => "the camera answers".to_owned(),
+        None => {
+            "a publisher is waited for at this address; there is nothing to try before it comes".to_owned()
+        }
     };
     json!({
         "valid": true,
@@ -260,7 +265,7 @@ pub(super) fn health(info: &StreamInfo, ids: Option<LiveIds>, viewers: ViewerCou
         "metrics": metrics(ingest),
         "producer": ids.map(|ids| producer(ids, present.state)),
         "consumers": { "count": viewers.total, "active": viewers.active },
-        "ingest": ingest.map(ingest_view),
+        "ingest": ingest.map(|main| ingest_view(main, present.sub.as_ref())),
         // Clients of systems that ran one ffmpeg per camera look here.
         "ffmpeg": {
             "status": match present.state {
@@ -275,7 +280,23 @@ pub(super) fn health(info: &StreamInfo, ids: Option<LiveIds>, viewers: ViewerCou
     })
 }
 
-fn ingest_view(status: &IngestStatus) -> Value {
+/// The main stream's source, and both streams' under `layers`, the largest picture first.
+fn ingest_view(main: &IngestStatus, sub: Option<&IngestStatus>) -> Value {
+    let mut view = source_view(main);
+    let layers = [Some(("main", main)), sub.map(|sub| ("sub", sub))];
+    view["layers"] = layers.into_iter().flatten().map(|(name, status)| layer_view(name, status)).collect();
+    view
+}
+
+fn layer_view(name: &str, status: &IngestStatus) -> Value {
+    let mut view = source_view(status);
+    view["name"] = json!(name);
+    view["video"] = json!(status.desc.as_deref().and_then(|desc| video_config(desc, &status.health)));
+    view["last_error"] = json!((status.state == StreamState::Error).then_some(&status.reason.text));
+    view
+}
+
+fn source_view(status: &IngestStatus) -> Value {
     json!({
         "status": status.state,
         "endpoint": status.endpoint,

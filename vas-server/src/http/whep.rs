@@ -5,27 +5,31 @@
 
 use super::HttpState;
 use super::extract::{Id, media_type, path_parameter, read_body};
-use super::problem::Problem;
-use crate::control::WatchError;
+use super::ice;
+use super::problem::{Problem, Verbatim};
+use super::viewers::{ClientAddress, VIEWER, WantedLayer, not_admitted};
+use crate::control::{NotWatchable, WatchError};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
+use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::json;
 use vas_core::StreamId;
-use vas_core::model::StreamState;
-use vas_sfu::{ConsumeError, FragmentOutcome, WhepError, WhepSession};
+use vas_sfu::{
+    AnswerError, ConsumeError, FragmentOutcome, PatchError, TransportError, ViewerOptions, WhepError,
+    WhepSession,
+};
 
-const SDP: &str = "application/sdp";
-const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
-const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
-const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
-/// When to try again a stream that has no picture yet.
-const RETRY_SECONDS: u64 = 2;
+pub(super) const SDP: &str = "application/sdp";
+pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+/// What a session takes: fragments, and the answer to a counter-offer.
+const PATCHES: &str = "application/trickle-ice-sdpfrag, application/sdp";
+pub(super) const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+pub(super) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
 pub(super) fn routes() -> Router<HttpState> {
     Router::new().route("/v2/streams/{id}/whep", post(watch).options(endpoint_options).get(empty)).route(
@@ -37,55 +41,71 @@ pub(super) fn routes() -> Router<HttpState> {
 async fn watch(
     State(state): State<HttpState>,
     Id(id): Id<StreamId>,
+    ClientAddress(client): ClientAddress,
+    wanted: Result<WantedLayer, Problem>,
     request: Request,
 ) -> Result<Response, Problem> {
     let info = state.control.stream(id).await?;
     must_be(request.headers(), SDP)?;
+    let wants_problems = wants_problems(request.headers());
     let offer = text(read_body(request, state.limits.sdp_bytes).await?)?;
-    match info.present.state {
-        StreamState::Live => {}
-        StreamState::Initializing | StreamState::Ready => return Err(no_producer()),
-        state => {
-            let current = state.name().to_ascii_lowercase();
-            let description = format!("the stream is {current}: {}", info.present.reason);
-            return Err(Problem::new(StatusCode::CONFLICT, "STREAM_NOT_LIVE", description)
-                .with_details(json!({ "current_state": current })));
+    info.watchable()?;
+    let preferred = wanted?.of(state.control.live().layers(id))?;
+    let options = ViewerOptions { client, preferred };
+    let live = state.control.live();
+    let (status, viewer) = match live.watch(id, &offer, options) {
+        Ok(viewer) => (StatusCode::CREATED, viewer),
+        // The viewer may have kept the codec back; what it answers will tell.
+        Err(WatchError::Refused(WhepError::NoCommonCodec { .. })) if !wants_problems => {
+            let viewer = live.counter_offer(id, options).map_err(|error| refused(&error, id))?;
+            (StatusCode::NOT_ACCEPTABLE, viewer)
         }
-    }
-    let viewer = state.control.live().watch(id, &offer).map_err(|error| refused(&error))?;
-    let location = format!("/v2/streams/{id}/whep/{}", viewer.session);
+        Err(error) => return Err(refused(&error, id)),
+    };
     let headers = [
         (CONTENT_TYPE, SDP.to_owned()),
-        (LOCATION, location),
+        (LOCATION, format!("/v2/streams/{id}/whep/{}", viewer.session)),
         (ETAG, viewer.etag),
-        (ACCEPT_PATCH, FRAGMENT.to_owned()),
+        (ACCEPT_PATCH, PATCHES.to_owned()),
     ];
-    let mut response = (StatusCode::CREATED, headers, viewer.answer).into_response();
-    for server in state.ice_servers.iter() {
-        if let Ok(link) = HeaderValue::from_str(&format!("<{server}>; rel=\"ice-server\"")) {
-            response.headers_mut().append(LINK, link);
-        }
+    let mut response = (status, headers, viewer.description).into_response();
+    for link in ice::links(&live.ice_servers(VIEWER)) {
+        response.headers_mut().append(LINK, link);
     }
+    response.extensions_mut().insert(Verbatim);
     Ok(response)
 }
 
-fn no_producer() -> Problem {
-    let description = "the camera has not sent a picture yet; try again soon";
-    Problem::new(StatusCode::CONFLICT, "NO_PRODUCER", description).retry_after(RETRY_SECONDS)
+/// Whether a client would have a refusal as a problem document, where the draft has a counter-offer: a page that falls
+/// back to HLS says so.
+fn wants_problems(headers: &HeaderMap) -> bool {
+    let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.any(|list| list.to_ascii_lowercase().contains("application/problem+json"))
 }
 
-fn refused(error: &WatchError) -> Problem {
+/// The refusal of a viewer that can't decode the stream: it names the way that is left.
+fn unsupported(status: StatusCode, description: String, stream: StreamId) -> Problem {
+    let hls = format!("/v2/streams/{stream}/hls/playlist.m3u8");
+    Problem::new(status, "UNSUPPORTED_CODEC", description).with_details(json!({ "fallback": { "hls": hls } }))
+}
+
+/// The refusal of a viewer of `stream`.
+pub(crate) fn refused(error: &WatchError, stream: StreamId) -> Problem {
     match error {
         WatchError::Refused(WhepError::BadOffer(_)) => {
             Problem::new(StatusCode::BAD_REQUEST, "INVALID_SDP", error.to_string())
         }
         WatchError::Refused(WhepError::NoCommonCodec { .. }) => {
-            Problem::new(StatusCode::NOT_ACCEPTABLE, "NO_COMMON_CODEC", error.to_string())
+            unsupported(StatusCode::NOT_ACCEPTABLE, error.to_string(), stream)
         }
+        WatchError::Refused(
+            WhepError::Transport(TransportError::Admission(error))
+            | WhepError::Consume(ConsumeError::Admission(error)),
+        ) => not_admitted(error),
         // The last: stopped at this very moment; the next attempt is told so.
         WatchError::NotRunning
         | WatchError::Refused(WhepError::NoMedia | WhepError::Consume(ConsumeError::Closed(_))) => {
-            no_producer()
+            NotWatchable::NoPicture.into()
         }
         other => Problem::of(other),
     }
@@ -115,23 +135,31 @@ async fn end(State(state): State<HttpState>, Session { stream, name, .. }: Sessi
     StatusCode::OK
 }
 
-/// A trickled candidate, of which an ICE-lite server has no need, or a restart of ICE.
+/// The answer to a counter-offer, or a fragment: a trickled candidate, of which an ICE-lite server has no need, or a
+/// restart of ICE.
 async fn patch(
     State(state): State<HttpState>,
-    Session { session, .. }: Session,
+    Session { stream, session, .. }: Session,
     request: Request,
 ) -> Result<Response, Problem> {
-    must_be(request.headers(), FRAGMENT)?;
-    // The present tag, or any (RFC 9725, section 4.3.1). Without the header the request is taken as for any.
-    let matches = |tag: &HeaderValue| tag.as_bytes() == b"*" || tag.as_bytes() == session.etag().as_bytes();
-    if request.headers().get(IF_MATCH).is_some_and(|tag| !matches(tag)) {
-        let description = "the session's ICE was restarted meanwhile; its entity tag is another now";
-        return Err(Problem::new(StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", description));
+    if media_type(request.headers()).is_some_and(|given| given == SDP) {
+        let answer = text(read_body(request, state.limits.sdp_bytes).await?)?;
+        session.answer(&answer).map_err(|error| match error {
+            AnswerError::Rejected => unsupported(StatusCode::UNPROCESSABLE_ENTITY, error.to_string(), stream),
+            AnswerError::BadAnswer(_) => {
+                Problem::new(StatusCode::BAD_REQUEST, "INVALID_SDP", error.to_string())
+            }
+            error => Problem::of(&error),
+        })?;
+        return Ok(StatusCode::NO_CONTENT.into_response());
     }
+    must_be(request.headers(), FRAGMENT)?;
+    precondition(request.headers(), &session.etag())?;
     let fragment = text(read_body(request, state.limits.sdp_bytes).await?)?;
-    let outcome = session
-        .patch(&fragment)
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "INVALID_SDP", error.to_string()))?;
+    let outcome = session.patch(&fragment).map_err(|error| match error {
+        PatchError::BadFragment(_) => Problem::new(StatusCode::BAD_REQUEST, "INVALID_SDP", error.to_string()),
+        error => Problem::of(&error),
+    })?;
     Ok(match outcome {
         FragmentOutcome::Trickled => StatusCode::NO_CONTENT.into_response(),
         FragmentOutcome::Restarted(answer) => {
@@ -140,18 +168,35 @@ async fn patch(
     })
 }
 
+/// Which ICE session a fragment is meant for must be said (RFC 9725, section 4.3.1): by its entity tag, or with `*` for
+/// whichever it is, as restarts are sent.
+pub(super) fn precondition(headers: &HeaderMap, etag: &str) -> Result<(), Problem> {
+    let mut given = headers.get_all(IF_MATCH).iter().filter_map(|value| value.to_str().ok()).peekable();
+    if given.peek().is_none() {
+        let description = "send If-Match with the entity tag of the ICE session, or * to restart it";
+        return Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "PRECONDITION_REQUIRED", description));
+    }
+    // Some clients put the asterisk in quotes, as the draft's example does.
+    let matches = |tag: &str| tag == etag || tag == "*" || tag == "\"*\"";
+    if given.flat_map(|list| list.split(',')).any(|tag| matches(tag.trim())) {
+        return Ok(());
+    }
+    let description = "the session's ICE was restarted meanwhile; its entity tag is another now";
+    Err(Problem::new(StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", description))
+}
+
 async fn endpoint_options(State(state): State<HttpState>, Id(id): Id<StreamId>) -> Result<Response, Problem> {
     state.control.stream(id).await?;
-    let headers = [(ALLOW, "GET, OPTIONS, POST"), (ACCEPT_POST, SDP)];
-    Ok((StatusCode::NO_CONTENT, headers).into_response())
+    let headers = [(ALLOW, "GET, HEAD, OPTIONS, POST"), (ACCEPT_POST, SDP)];
+    Ok((StatusCode::OK, headers).into_response())
 }
 
 async fn session_options(_session: Session) -> Response {
-    let headers = [(ALLOW, "DELETE, GET, OPTIONS, PATCH"), (ACCEPT_PATCH, FRAGMENT)];
-    (StatusCode::NO_CONTENT, headers).into_response()
+    let headers = [(ALLOW, "DELETE, GET, HEAD, OPTIONS, PATCH"), (ACCEPT_PATCH, PATCHES)];
+    (StatusCode::OK, headers).into_response()
 }
 
-/// The draft leaves GET for later: an empty success.
+/// Neither the endpoint nor a session has a representation: an empty success.
 async fn empty(State(state): State<HttpState>, Id(id): Id<StreamId>) -> Result<Response, Problem> {
     state.control.stream(id).await?;
     Ok((StatusCode::NO_CONTENT, [(ACCEPT_POST, SDP)]).into_response())
@@ -161,7 +206,7 @@ async fn session_exists(_session: Session) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-fn must_be(headers: &HeaderMap, expected: &'static str) -> Result<(), Problem> {
+pub(super) fn must_be(headers: &HeaderMap, expected: &'static str) -> Result<(), Problem> {
     if media_type(headers).is_some_and(|given| given == expected) {
         return Ok(());
     }
@@ -169,7 +214,7 @@ fn must_be(headers: &HeaderMap, expected: &'static str) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", description))
 }
 
-fn text(body: Bytes) -> Result<String, Problem> {
+pub(super) fn text(body: Bytes) -> Result<String, Problem> {
     String::from_utf8(body.into())
         .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "INVALID_SDP", "the body is no SDP"))
 }

@@ -87,7 +87,8 @@ export class LiveSession extends EventTarget {
       await pc.setLocalDescription();
       const response = await fetch(this.whepUrl, {
         method: 'POST',
-        headers: { 'Content-Type': 'application/sdp' },
+        // A refusal is wanted as a document that says why, not as the server's own offer.
+        headers: { 'Content-Type': 'application/sdp', Accept: 'application/sdp, application/problem+json' },
         body: pc.localDescription.sdp,
         signal: AbortSignal.timeout(ANSWER_MS),
       });

@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod consume;
 mod devices;
 mod errors;
+mod layers;
 mod limits;
 mod restart;
 mod secrets;
+mod sockets;
 mod streams;
 mod support;
+mod viewers;
 mod whep;

@@ -18,7 +18,8 @@ async fn no_answer_and_no_log_holds_a_planted_password() {
 
     let mut streams = Vec::new();
     for (name, url) in [("right", &url), ("wrong", &wrong), ("query", &in_query)] {
-        let body = json!({ "name": name, "rtsp_url": url });
+        let sub_url = format!("{url}/sub?password={PLANTED}");
+        let body = json!({ "name": name, "rtsp_url": url, "sub_rtsp_url": sub_url });
         let added = server.post("/api/v1/devices", &body).await;
         let device = added.json()["id"].as_str().unwrap().to_owned();
         answers.push(added);
@@ -33,7 +34,7 @@ async fn no_answer_and_no_log_holds_a_planted_password() {
     server.until_state(&streams[2].1, "ERROR").await;
 
     for text in [PLANTED.to_owned(), format!("http://u:{PLANTED}@h/"), format!("rtsp://u:{PLANTED}@")] {
-        let body = json!({ "name": "x", "rtsp_url": text });
+        let body = json!({ "name": "x", "rtsp_url": text, "sub_rtsp_url": text });
         answers.push(server.post("/api/v1/devices", &body).await);
         if text.contains("://") {
             answers.push(server.post("/api/v1/devices/validate", &body).await);

@@ -5,9 +5,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 const SDP: &str = "application/sdp";
+const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 
 /// An offer as browsers make it, for the codec of this `rtpmap`.
-fn offer(codec: &str) -> String {
+pub(crate) fn offer(codec: &str) -> String {
     let fingerprint: Vec<_> = (0..32).map(|byte| format!("{byte:02X}")).collect();
     [
         "v=0",
@@ -68,17 +69,28 @@ async fn a_session_is_made_restarted_and_ended() {
 
     let patch = async |if_match: &str, body: &'static str| {
         let request = server.request(Method::PATCH, &session).header("If-Match", if_match);
-        Answer::of(request.header("Content-Type", "application/trickle-ice-sdpfrag").body(body)).await
+        Answer::of(request.header("Content-Type", FRAGMENT).body(body)).await
     };
     const TRICKLE: &str = "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\nm=video 9 UDP/TLS/RTP/SAVPF 0\r\n\
                            a=mid:0\r\na=end-of-candidates\r\n";
     const RESTART: &str = "a=ice-ufrag:efgh\r\na=ice-pwd:zyxwvutsrqponmlkjihgfedc\r\nm=video 9 UDP/TLS/RTP/SAVPF 0\r\n\
                            a=mid:0\r\na=end-of-candidates\r\n";
     assert_eq!(patch(&etag, TRICKLE).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(patch(&format!("\"another\", {etag}"), TRICKLE).await.status, StatusCode::NO_CONTENT);
+    let trickled = patch("*", TRICKLE).await;
+    assert_eq!((trickled.status, trickled.header("etag")), (StatusCode::NO_CONTENT, ""));
     patch("\"another\"", TRICKLE).await.problem(412, "PRECONDITION_FAILED");
+    patch(&format!("W/{etag}"), TRICKLE).await.problem(412, "PRECONDITION_FAILED");
+    patch(&etag, "nonsense").await.problem(400, "INVALID_SDP");
+    let unconditional = server.request(Method::PATCH, &session).header("Content-Type", FRAGMENT);
+    Answer::of(unconditional.body(TRICKLE)).await.problem(428, "PRECONDITION_REQUIRED");
+    let json = server.request(Method::PATCH, &session).header("Content-Type", "application/json");
+    Answer::of(json.body("{}")).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
     let restarted = patch("*", RESTART).await;
     assert_eq!(restarted.status, StatusCode::OK, "{}", restarted.text);
     assert!(restarted.text.contains("a=ice-ufrag:") && restarted.header("etag") != etag);
+    assert_eq!(restarted.header("content-type"), FRAGMENT);
+    patch(&etag, TRICKLE).await.problem(412, "PRECONDITION_FAILED");
 
     assert_eq!(server.get(&session).await.status, StatusCode::NO_CONTENT);
     assert_eq!(server.delete(&session).await.status, StatusCode::OK);
@@ -121,7 +133,6 @@ async fn what_can_not_be_answered_is_refused_with_its_reason() {
     server.whep(&stream, SDP, "this is no SDP").await.problem(400, "INVALID_SDP");
     server.whep(&stream, SDP, "").await.problem(400, "INVALID_SDP");
     server.whep(&stream, SDP, vec![0xff, 0xfe]).await.problem(400, "INVALID_SDP");
-    server.whep(&stream, SDP, offer("VP8")).await.problem(406, "NO_COMMON_CODEC");
     server.whep(&stream, "application/json", offer("H264")).await.problem(415, "UNSUPPORTED_MEDIA_TYPE");
     server.whep(&stream, SDP, "x".repeat((64 << 10) + 1)).await.problem(413, "PAYLOAD_TOO_LARGE");
     server.whep("019aa0f0-0000-7000-8000-000000000000", SDP, offer("H264")).await.problem(404, "NOT_FOUND");
@@ -131,9 +142,77 @@ async fn what_can_not_be_answered_is_refused_with_its_reason() {
 
     let endpoint = format!("/v2/streams/{stream}/whep");
     let options = Answer::of(server.request(Method::OPTIONS, &endpoint)).await;
-    assert_eq!((options.status, options.header("accept-post")), (StatusCode::NO_CONTENT, SDP));
+    assert_eq!((options.status, options.header("accept-post")), (StatusCode::OK, SDP));
+    for method in [Method::PUT, Method::PATCH, Method::DELETE] {
+        let refused = Answer::of(server.request(method, &endpoint)).await;
+        assert_eq!(refused.header("allow").split(',').count(), 4, "{}", refused.header("allow"));
+        refused.problem(405, "METHOD_NOT_ALLOWED");
+    }
+    let head = Answer::of(server.request(Method::HEAD, &endpoint)).await;
+    assert_eq!(head.status, StatusCode::NO_CONTENT);
     let get = server.get(&endpoint).await;
     assert_eq!((get.status, get.text.as_str()), (StatusCode::NO_CONTENT, ""));
+}
+
+/// The answer to a counter-offer of one section, on which pictures of these formats are taken; with port 0, none are.
+fn answer_to(counter: &str, port: u16) -> String {
+    let line = counter.lines().find(|line| line.starts_with("m=video 9 ")).unwrap();
+    let formats = line.split(' ').skip(3).collect::<Vec<_>>().join(" ");
+    let payload_type = formats.split(' ').next().unwrap();
+    offer("H264")
+        .replace("m=video 9 UDP/TLS/RTP/SAVPF 102", &format!("m=video {port} UDP/TLS/RTP/SAVPF {formats}"))
+        .replace(":102 ", &format!(":{payload_type} "))
+        .replace("actpass", "active")
+}
+
+#[tokio::test]
+async fn who_offers_the_wrong_codec_gets_an_offer() {
+    let server = Server::start().await;
+    let camera = camera(None);
+    let (_, stream) = live(&server, &camera.url("main")).await;
+    let post = async || {
+        let made = server.whep(&stream, SDP, offer("VP8")).await;
+        assert_eq!(
+            (made.status, made.header("content-type")),
+            (StatusCode::NOT_ACCEPTABLE, SDP),
+            "{}",
+            made.text
+        );
+        assert!(made.text.contains("a=sendonly") && made.text.contains(" H264/90000"), "{}", made.text);
+        assert!(made.text.contains("a=setup:actpass") && made.header("etag").len() > 2, "{}", made.text);
+        made
+    };
+    let patch = async |made: &Answer, kind: &str, body: String| {
+        let request = server.request(Method::PATCH, made.header("location")).header("Content-Type", kind);
+        Answer::of(request.header("If-Match", "*").body(body)).await
+    };
+
+    let made = post().await;
+    assert_eq!(viewers(&server, &stream).await, 1, "it is counted while it may still answer");
+    patch(&made, FRAGMENT, "a=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\n".to_owned())
+        .await
+        .problem(409, "CONFLICT");
+    patch(&made, SDP, "this is no SDP".to_owned()).await.problem(400, "INVALID_SDP");
+    let answered = patch(&made, SDP, answer_to(&made.text, 9)).await;
+    assert_eq!(answered.status, StatusCode::NO_CONTENT, "{}", answered.text);
+    patch(&made, SDP, answer_to(&made.text, 9)).await.problem(409, "CONFLICT");
+    assert_eq!(server.delete(made.header("location")).await.status, StatusCode::OK);
+
+    // Who can't take that either is told what else there is, and the session ends.
+    let made = post().await;
+    let details = patch(&made, SDP, answer_to(&made.text, 0)).await.problem(422, "UNSUPPORTED_CODEC");
+    assert_eq!(details["fallback"]["hls"], format!("/v2/streams/{stream}/hls/playlist.m3u8"));
+    until("the session has ended", async || {
+        (server.get(made.header("location")).await.status == StatusCode::NOT_FOUND).then_some(())
+    })
+    .await;
+
+    // The same at once for who asks for it.
+    let request = server.request(Method::POST, &format!("/v2/streams/{stream}/whep"));
+    let request = request.header("Accept", "application/sdp, application/problem+json");
+    let refused = Answer::of(request.header("Content-Type", SDP).body(offer("VP8"))).await;
+    assert!(refused.problem(406, "UNSUPPORTED_CODEC")["fallback"]["hls"].is_string());
+    until("nobody watches", async || (viewers(&server, &stream).await == 0).then_some(())).await;
 }
 
 #[tokio::test]

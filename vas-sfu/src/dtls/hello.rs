@@ -16,22 +16,22 @@ const AEAD_AES_128_GCM: usize = 7;
 
 /// Holds the first datagrams of a client until its ClientHello is whole.
 #[derive(Debug, Default)]
-pub(super) struct ClientHelloAssembly {
+pub(crate) struct ClientHelloAssembly {
     held: Vec<Vec<u8>>,
 }
 
 /// A whole ClientHello.
 #[derive(Debug)]
-pub(super) struct WholeHello {
+pub(crate) struct WholeHello {
     /// The datagrams it came in, in the order of arrival.
-    pub(super) datagrams: Vec<Vec<u8>>,
+    pub(crate) datagrams: Vec<Vec<u8>>,
     /// Whether the client can do SRTP with AES-128-GCM.
-    pub(super) offers_aes_128_gcm: bool,
+    pub(crate) offers_aes_128_gcm: bool,
 }
 
 impl ClientHelloAssembly {
     /// Adds a datagram; the ClientHello once it is whole, or once too much was held back.
-    pub(super) fn add(&mut self, datagram: &[u8]) -> Option<WholeHello> {
+    pub(crate) fn add(&mut self, datagram: &[u8]) -> Option<WholeHello> {
         self.held.push(datagram.to_vec());
         let body = assemble(&self.held);
         if body.is_none() && self.held.len() < MAX_HELD {

@@ -5,7 +5,7 @@
 //! order; and ClientHellos repeated after the certificate flight are withheld, since the endpoint would disarm its
 //! retransmission timer over them and never arm it again.
 
-mod hello;
+pub(crate) mod hello;
 
 use crate::error::StartError;
 use crate::srtp::{Profile, SrtpKeys};

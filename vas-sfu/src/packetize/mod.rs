@@ -1,18 +1,25 @@
 //! Access units as RTP payloads, made once for all viewers.
 //!
-//! Every payload is at most [`MAX_PAYLOAD`] bytes, and the fragments of a NAL unit are equal in size but for the
-//! last: UDP_SEGMENT cuts a buffer into datagrams of one size. Payloads carry no RTP header; that belongs to the
-//! viewer, as sequence number, timestamp offset and SSRC do. The last payload of a picture gets the marker bit.
+//! Every payload is at most [`MAX_PAYLOAD`] bytes, and the fragments of a NAL unit, an OBU or a frame are
+//! equal in size but for the last: UDP_SEGMENT cuts a buffer into datagrams of one size. Payloads carry no RTP header;
+//! that belongs to the viewer, as sequence number, timestamp offset and SSRC do. The last payload of a picture gets
+//! the marker bit.
 
+mod audio;
+mod av1;
 mod h264;
 mod h265;
 #[cfg(test)]
 mod tests;
+mod vp8;
 
+pub(crate) use audio::packetize_audio;
+use av1::packetize_av1;
 use bytes::Bytes;
 use h264::packetize_h264;
 use h265::packetize_h265;
 use vas_core::media::{AccessUnit, KeyKind, TrackFormat, UnitKind, VideoCodec, nal};
+use vp8::packetize_vp8;
 
 /// The largest RTP payload in bytes. With RTP header and extensions, RTX's two bytes (RFC 4588, section 4),
 /// SRTP tag, UDP and IPv6 headers it stays within 1,280 bytes, which every IPv6 path carries.
@@ -121,12 +128,14 @@ impl Packets {
     }
 }
 
-/// Packetises a picture. The run is empty where there is nothing to send: no slice, a wrong NAL unit length, more
+/// Packetises a picture. The run is empty where there is nothing to send: no slice or frame, a wrong length, more
 /// than 16 MiB, or a codec without a payload format here.
 pub(crate) fn packetize(unit: &AccessUnit, packets: &mut Packets) -> PacketRun {
     match unit.format.video().map(|format| format.codec) {
         Some(VideoCodec::H264) => packetize_h264(unit, packets),
         Some(VideoCodec::H265) => packetize_h265(unit, packets),
+        Some(VideoCodec::Av1) => packetize_av1(unit, packets),
+        Some(VideoCodec::Vp8) => packetize_vp8(unit, packets),
         _ => packets.begin(0),
     }
     packets.finish()

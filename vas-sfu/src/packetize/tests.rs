@@ -29,7 +29,7 @@ fn h265_unit(kind: UnitKind, nals: &[&[u8]]) -> AccessUnit {
 }
 
 const KEY: UnitKind = UnitKind::Key(KeyKind::Idr);
-const DELTA: UnitKind = UnitKind::Delta { disposable: false };
+const DELTA: UnitKind = UnitKind::REFERENCE;
 
 fn run(unit: &AccessUnit) -> PacketRun {
     packetize(unit, &mut Packets::default())

@@ -1,15 +1,17 @@
 //! RTCP: feedback from viewers read in place, reports to them written; no allocation either way.
 //!
 //! Standards: RFC 3550 section 6 (reports, SDES, BYE), RFC 4585 section 6 (NACK, PLI), RFC 5104 section 4.3.1 (FIR),
-//! draft-alvestrand-rmcat-remb-03 (REMB).
+//! draft-alvestrand-rmcat-remb-03 (REMB), draft-holmer-rmcat-transport-wide-cc-extensions-01 (transport-wide feedback).
 
 mod read;
+mod transport;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use read::{Rtcp, packets};
+pub(crate) use transport::TransportFeedback;
 pub(crate) use write::{write_bye, write_sender_report};
 
 /// Packet types (RFC 3550, section 12.1; RFC 4585, section 6.1).

@@ -1,10 +1,13 @@
 //! Reading compound and reduced-size RTCP (RFC 3550, section 6.1; RFC 5506).
 
+use super::transport::TransportFeedback;
 use super::{ReportBlock, VERSION, packet_type};
 
-/// Feedback message types of transport feedback (RFC 4585, section 6.2).
+/// Feedback message types of transport feedback (RFC 4585, section 6.2;
+/// draft-holmer-rmcat-transport-wide-cc-extensions-01, section 3.1).
 mod transport_format {
     pub(super) const NACK: u8 = 1;
+    pub(super) const TRANSPORT_WIDE: u8 = 15;
 }
 
 /// Feedback message types of payload feedback (RFC 4585, section 6.3; RFC 5104, section 4.3).
@@ -49,6 +52,8 @@ pub(crate) enum Rtcp<'a> {
         /// The streams.
         ssrcs: Ssrcs<'a>,
     },
+    /// Which packets of the connection have arrived, and when.
+    TransportFeedback(TransportFeedback<'a>),
     /// A packet of no use here.
     Other,
 }
@@ -114,6 +119,9 @@ fn read_body(packet_type: u8, count: u8, body: &[u8]) -> Option<Rtcp<'_>> {
             let ([_, media_ssrc], message) = split_words::<2>(body)?;
             Some(match count {
                 transport_format::NACK => Rtcp::Nack { media_ssrc, lost: Lost::new(message) },
+                transport_format::TRANSPORT_WIDE => {
+                    Rtcp::TransportFeedback(TransportFeedback::read(message)?)
+                }
                 _ => Rtcp::Other,
             })
         }
@@ -260,7 +268,7 @@ impl Iterator for Ssrcs<'_> {
     }
 }
 
-fn take_first<'a, T>(items: &mut &'a [T]) -> Option<&'a T> {
+pub(super) fn take_first<'a, T>(items: &mut &'a [T]) -> Option<&'a T> {
     let (first, rest) = items.split_first()?;
     *items = rest;
     Some(first)

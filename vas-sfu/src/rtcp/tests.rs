@@ -16,6 +16,10 @@ use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::reception_report::ReceptionReport;
 use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::source_description::{SdesType, SourceDescription};
+use rtc::rtcp::transport_feedbacks::transport_layer_cc::{
+    PacketStatusChunk, RecvDelta, RunLengthChunk, StatusChunkTypeTcc, StatusVectorChunk, SymbolSizeTypeTcc,
+    SymbolTypeTcc, TransportLayerCc,
+};
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{
     TransportLayerNack, nack_pairs_from_sequence_numbers,
 };
@@ -180,6 +184,90 @@ fn the_library_reads_our_reports() {
     }
 }
 
+const NO: SymbolTypeTcc = SymbolTypeTcc::PacketNotReceived;
+const SMALL: SymbolTypeTcc = SymbolTypeTcc::PacketReceivedSmallDelta;
+const LARGE: SymbolTypeTcc = SymbolTypeTcc::PacketReceivedLargeDelta;
+
+fn run(packet_status_symbol: SymbolTypeTcc, run_length: u16) -> PacketStatusChunk {
+    let type_tcc = StatusChunkTypeTcc::RunLengthChunk;
+    PacketStatusChunk::RunLengthChunk(RunLengthChunk { type_tcc, packet_status_symbol, run_length })
+}
+
+fn vector(symbol_size: SymbolSizeTypeTcc, symbol_list: &[SymbolTypeTcc]) -> PacketStatusChunk {
+    let type_tcc = StatusChunkTypeTcc::StatusVectorChunk;
+    let symbol_list = symbol_list.to_vec();
+    PacketStatusChunk::StatusVectorChunk(StatusVectorChunk { type_tcc, symbol_size, symbol_list })
+}
+
+/// A message of the library's; deltas in units of 250 us.
+fn feedback(base: u16, count: u16, chunks: Vec<PacketStatusChunk>, deltas: &[i16]) -> Vec<u8> {
+    let delta = |units: &i16| RecvDelta {
+        type_tcc_packet: if u8::try_from(*units).is_ok() { SMALL } else { LARGE },
+        delta: i64::from(*units) * 250,
+    };
+    bytes(&[Box::new(TransportLayerCc {
+        sender_ssrc: 1,
+        media_ssrc: 7,
+        base_sequence_number: base,
+        packet_status_count: count,
+        reference_time: 0xfe_dcba,
+        fb_pkt_count: 3,
+        packet_chunks: chunks,
+        recv_deltas: deltas.iter().map(delta).collect(),
+    })])
+}
+
+fn statuses(data: &[u8]) -> Vec<(u16, Option<i16>)> {
+    let Rtcp::TransportFeedback(feedback) = only(data) else { panic!("transport-wide feedback") };
+    feedback.statuses().collect()
+}
+
+#[test]
+fn reads_transport_wide_feedback_of_all_kinds_of_chunks() {
+    let chunks = vec![
+        run(SMALL, 2),
+        run(NO, 3),
+        vector(SymbolSizeTypeTcc::OneBit, &[SMALL, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, SMALL]),
+        vector(SymbolSizeTypeTcc::TwoBit, &[LARGE, NO, SMALL, NO, NO, NO, NO]),
+        run(LARGE, 1),
+    ];
+    let data = feedback(65_534, 27, chunks, &[255, 0, 1, 2, -300, 3, 32_767]);
+    let Rtcp::TransportFeedback(read) = only(&data) else { panic!("transport-wide feedback") };
+    assert_eq!((read.base, read.count, read.reference), (65_534, 27, 0xfe_dcba));
+    let all = statuses(&data);
+    assert_eq!(all.len(), 27);
+    let arrived: Vec<_> = all.iter().filter_map(|(number, delta)| Some((*number, (*delta)?))).collect();
+    assert_eq!(arrived, [(65_534, 255), (65_535, 0), (3, 1), (16, 2), (17, -300), (19, 3), (24, 32_767)]);
+}
+
+#[test]
+fn malformed_transport_wide_feedback_ends_where_it_is_malformed() {
+    // Fewer deltas than packets.
+    let mut data = feedback(5, 3, vec![run(SMALL, 3)], &[1, 2, 3]);
+    data[15] = 8;
+    data[20..22].copy_from_slice(&[0x20, 8]);
+    assert_eq!(statuses(&data), [(5, Some(1)), (6, Some(2)), (7, Some(3))]);
+    // A reserved symbol.
+    let mut data = feedback(5, 7, vec![vector(SymbolSizeTypeTcc::TwoBit, &[SMALL; 7])], &[9; 7]);
+    data[20..22].copy_from_slice(&0xd700_u16.to_be_bytes());
+    assert_eq!(statuses(&data), [(5, Some(9)), (6, Some(9))]);
+    // Chunks that don't reach the count, and a run of nothing.
+    let mut data = feedback(5, 7, vec![run(NO, 7)], &[]);
+    data[15] = 8;
+    assert!(packets(&data).next().is_none());
+    data[15] = 7;
+    data[20..22].copy_from_slice(&[0, 0]);
+    assert!(packets(&data).next().is_none());
+}
+
+#[test]
+fn a_run_without_end_is_not_followed_to_its_end() {
+    let data = feedback(0, 65_535, vec![run(NO, 8_191); 9], &[]);
+    let all = statuses(&data);
+    assert_eq!(all.len(), 4_096);
+    assert!(all.iter().all(|(_, delta)| delta.is_none()));
+}
+
 /// Reads everything that a packet holds.
 fn exhaust(packet: Rtcp<'_>) -> usize {
     match packet {
@@ -187,6 +275,8 @@ fn exhaust(packet: Rtcp<'_>) -> usize {
         Rtcp::Nack { lost, .. } => Lost::count(lost),
         Rtcp::FullIntraRequest { requests } => IntraRequests::count(requests),
         Rtcp::Bandwidth { ssrcs, .. } => Ssrcs::count(ssrcs),
+        // A run of packets costs two bytes however long it is, so the bound is one of its own.
+        Rtcp::TransportFeedback(feedback) => feedback.statuses().count().div_ceil(4_096),
         Rtcp::PictureLoss { .. } | Rtcp::Other => 0,
     }
 }
@@ -200,6 +290,27 @@ proptest! {
         let data = bytes(&[Box::new(TransportLayerNack { sender_ssrc: 1, media_ssrc: 7, nacks })]);
         let Rtcp::Nack { media_ssrc: 7, lost: read } = only(&data) else { panic!("a NACK") };
         prop_assert_eq!(read.collect::<Vec<_>>(), lost);
+    }
+
+    #[test]
+    fn transport_wide_feedback_says_what_the_library_wrote(
+        base in any::<u16>(),
+        arrivals in vec(proptest::option::of(any::<i16>()), 1..200),
+    ) {
+        let symbol = |delta: &Option<i16>| match delta {
+            None => NO,
+            Some(0..=255) => SMALL,
+            Some(_) => LARGE,
+        };
+        let chunks = arrivals
+            .chunks(7)
+            .map(|seven| vector(SymbolSizeTypeTcc::TwoBit, &seven.iter().map(symbol).collect::<Vec<_>>()))
+            .collect();
+        let deltas: Vec<i16> = arrivals.iter().flatten().copied().collect();
+        let data = feedback(base, arrivals.len() as u16, chunks, &deltas);
+        let expected: Vec<_> =
+            arrivals.iter().enumerate().map(|(n, delta)| (base.wrapping_add(n as u16), *delta)).collect();
+        prop_assert_eq!(statuses(&data), expected);
     }
 
     #[test]

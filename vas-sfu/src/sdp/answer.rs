@@ -10,7 +10,11 @@ use std::net::{IpAddr, SocketAddr};
 use vas_core::Secret;
 
 /// Type preference of host candidates on UDP (RFC 8445, section 5.1.2.2).
-const HOST_PREFERENCE: u32 = 126;
+const UDP_PREFERENCE: u32 = 126;
+/// The same on TCP, which is tried when UDP does not get through (RFC 6544, section 4.2).
+const TCP_PREFERENCE: u32 = 90;
+/// Direction preference of passive host candidates (RFC 6544, section 4.2), in the upper three bits of the local one.
+const PASSIVE: u32 = 4 << 13;
 
 /// An address at which viewers reach this side: a host candidate of component 1 (RFC 8839, section 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +35,16 @@ impl Candidate {
         let place = u16::try_from(place).unwrap_or(u16::MAX);
         let local_preference = u32::from(u16::MAX - place);
         // 256 less the component, of which there is one: RTP and RTCP share it.
-        let priority = (HOST_PREFERENCE << 24) | (local_preference << 8) | 255;
+        let priority = (UDP_PREFERENCE << 24) | (local_preference << 8) | 255;
         Self { foundation: u32::from(place) + 1, priority, address, tcp: false }
+    }
+
+    /// The TCP candidate at `place` in the order of preference, to which viewers connect (RFC 6544, section 4.2).
+    pub(crate) fn passive_tcp(place: usize, address: SocketAddr) -> Self {
+        let place = u32::try_from(place).unwrap_or(u32::MAX).min(8_191);
+        let priority = (TCP_PREFERENCE << 24) | ((PASSIVE | (8_191 - place)) << 8) | 255;
+        // Beyond those of UDP: candidates of two protocols never share a foundation (RFC 8445, section 5.1.1.3).
+        Self { foundation: (1 << 16) + place + 1, priority, address, tcp: true }
     }
 
     /// The address without its port; of a socket for both kinds, IPv4 as such.
@@ -56,8 +68,8 @@ impl fmt::Display for Candidate {
 pub(crate) struct AnswerStream<'a> {
     /// The section's place in the offer.
     pub(crate) section: usize,
-    /// The codec and all that was agreed on with it.
-    pub(crate) codec: &'a ChosenCodec,
+    /// The codecs that it may be sent in, each once, and all that was agreed on with them.
+    pub(crate) codecs: &'a [ChosenCodec],
     /// SSRC of the stream.
     pub(crate) ssrc: u32,
     /// SSRC of its retransmissions; written where the codec has a payload type for them.
@@ -157,16 +169,18 @@ impl Lines {
     }
 
     fn accepted(&mut self, section: &OfferedMedia, stream: &AnswerStream<'_>, params: &AnswerParams<'_>) {
-        let codec = stream.codec;
-        let rtx = codec.rtx.map(|rtx| format!(" {rtx}")).unwrap_or_default();
+        let numbers = stream.codecs.iter().flat_map(|codec| [Some(codec.payload_type), codec.rtx]);
+        let numbers: Vec<String> = numbers.flatten().map(|number| number.to_string()).collect();
         // The addresses are in the candidates; these are the port and address that stand for none
         // (RFC 8840, section 4.1.1), of a kind that this side has.
-        self.line(format_args!("m={} 9 {} {}{rtx}", section.media, section.protocol, codec.payload_type));
+        self.line(format_args!("m={} 9 {} {}", section.media, section.protocol, numbers.join(" ")));
         let ipv6_alone = !params.candidates.is_empty() && params.candidates.iter().all(|c| c.ip().is_ipv6());
         self.line(format_args!("c=IN {}", if ipv6_alone { "IP6 ::" } else { "IP4 0.0.0.0" }));
         self.mid(section);
         self.line(format_args!("a=sendonly"));
         self.line(format_args!("a=rtcp-mux"));
+        // WHEP wants it in every section (section "SDP Bundle"); whoever does not know it passes over it.
+        self.line(format_args!("a=rtcp-mux-only"));
         if section.rtcp_rsize {
             self.line(format_args!("a=rtcp-rsize"));
         }
@@ -192,18 +206,26 @@ impl Lines {
         self.line(format_args!("a=end-of-candidates"));
     }
 
-    fn stream(&mut self, section: &OfferedMedia, stream: &AnswerStream<'_>) {
-        let ChosenCodec { payload_type, rtx, name, clock_rate, fmtp, feedback } = stream.codec;
-        self.line(format_args!("a=rtpmap:{payload_type} {name}/{clock_rate}"));
+    fn codec(&mut self, codec: &ChosenCodec) {
+        let ChosenCodec { payload_type, rtx, name, clock_rate, channels, fmtp, feedback } = codec;
+        let channels = if *channels > 1 { format!("/{channels}") } else { String::new() };
+        self.line(format_args!("a=rtpmap:{payload_type} {name}/{clock_rate}{channels}"));
         if !fmtp.is_empty() {
             self.line(format_args!("a=fmtp:{payload_type} {fmtp}"));
         }
-        for value in feedback.values() {
-            self.line(format_args!("a=rtcp-fb:{payload_type} {value}"));
+        for (kind, parameter) in feedback.values() {
+            let space = if parameter.is_empty() { "" } else { " " };
+            self.line(format_args!("a=rtcp-fb:{payload_type} {kind}{space}{parameter}"));
         }
         if let Some(rtx) = rtx {
             self.line(format_args!("a=rtpmap:{rtx} rtx/{clock_rate}"));
             self.line(format_args!("a=fmtp:{rtx} apt={payload_type}"));
+        }
+    }
+
+    fn stream(&mut self, section: &OfferedMedia, stream: &AnswerStream<'_>) {
+        for codec in stream.codecs {
+            self.codec(codec);
         }
         for (id, uri) in stream.extensions {
             let receive_only =
@@ -213,7 +235,8 @@ impl Lines {
         let (ssrc, cname) = (stream.ssrc, stream.cname);
         self.line(format_args!("a=msid:{} {}", stream.msid.0, stream.msid.1));
         self.line(format_args!("a=ssrc:{ssrc} cname:{cname}"));
-        if let (Some(rtx_ssrc), Some(_)) = (stream.rtx_ssrc, rtx) {
+        let has_rtx = stream.codecs.iter().any(|codec| codec.rtx.is_some());
+        if let Some(rtx_ssrc) = stream.rtx_ssrc.filter(|_| has_rtx) {
             self.line(format_args!("a=ssrc-group:FID {ssrc} {rtx_ssrc}"));
             self.line(format_args!("a=ssrc:{rtx_ssrc} cname:{cname}"));
         }

@@ -4,6 +4,7 @@
 
 mod answer;
 mod choose;
+mod counter;
 mod fingerprint;
 mod fragment;
 mod offer;
@@ -12,16 +13,19 @@ mod offer;
 mod tests;
 
 pub(crate) use answer::{AnswerParams, AnswerStream, Candidate};
-pub(crate) use choose::{ChosenCodec, choose_video};
+pub(crate) use choose::{ChosenCodec, choose_audio, choose_video};
+pub(crate) use counter::{as_counter_offer, rejects_everything};
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use fragment::Fragment;
-pub(crate) use offer::Offer;
+#[cfg(feature = "whip")]
+pub(crate) use offer::{Direction, OfferedCodec};
+pub(crate) use offer::{MediaKind, Offer, OfferedMedia};
 
 /// The longest body that is looked at, in bytes.
 const MAX_BODY: usize = 64 << 10;
 
-/// The header extension that tells a viewer how long to hold pictures back.
-pub(crate) const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
+/// The header extension by which a viewer without transport-wide feedback estimates what it can receive.
+pub(crate) const ABS_SEND_TIME: &str = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time";
 
 /// Whether a text can be an ICE user name fragment or password (RFC 8839, section 5.4). Characters beyond ICE's own
 /// are let pass: some clients use them, and nothing depends on it but equality.

@@ -145,6 +145,11 @@ impl OfferedMedia {
     pub(crate) fn extension(&self, uri: &str) -> Option<u8> {
         self.extensions.iter().find(|extension| extension.uri == uri).map(|extension| extension.id)
     }
+
+    /// The same, where the one-byte form can carry it (RFC 8285, section 4.2).
+    pub(crate) fn short_extension(&self, uri: &str) -> Option<u8> {
+        self.extension(uri).filter(|id| (1..=14).contains(id))
+    }
 }
 
 /// A viewer's offer.

@@ -3,6 +3,7 @@
 use super::fragment::FragmentError;
 use super::offer::{Direction, MediaKind, OfferError, OfferedMedia};
 use super::*;
+use crate::ortc::uri;
 use proptest::prelude::*;
 use vas_core::Secret;
 use vas_core::media::{VideoCodec, VideoFormat};
@@ -47,15 +48,15 @@ fn chosen(offer: &str, format: &VideoFormat) -> Option<u8> {
 fn answer(offer: &Offer, format: &VideoFormat, candidates: &[Candidate]) -> String {
     let (place, section) = video(offer).unwrap();
     let codec = choose_video(section, format).unwrap();
-    let offered = section.extension(PLAYOUT_DELAY).is_some();
+    let offered = section.extension(uri::PLAYOUT_DELAY).is_some();
     let video = AnswerStream {
         section: place,
-        codec: &codec,
+        codecs: std::slice::from_ref(&codec),
         ssrc: 1_000,
         rtx_ssrc: Some(1_001),
         cname: "vas",
         msid: ("camera", "video"),
-        extensions: &[(section.extension(PLAYOUT_DELAY).unwrap_or(0), PLAYOUT_DELAY)][..usize::from(offered)],
+        extensions: &[(section.extension(uri::PLAYOUT_DELAY).unwrap_or(0), uri::PLAYOUT_DELAY)][..usize::from(offered)],
     };
     answer_with(offer, &[video], candidates)
 }
@@ -91,7 +92,7 @@ fn reads_chromium() {
         (MediaKind::Video, Direction::RecvOnly, true)
     );
     assert_eq!((video.protocol.as_str(), video.mid.as_deref()), ("UDP/TLS/RTP/SAVPF", Some("0")));
-    assert_eq!((video.extension(PLAYOUT_DELAY), video.extension("urn:none")), (Some(5), None));
+    assert_eq!((video.extension(uri::PLAYOUT_DELAY), video.extension("urn:none")), (Some(5), None));
     assert!(video.rtcp_mux && video.rtcp_rsize);
     let codec = video.codecs.iter().find(|codec| codec.payload_type == 108).unwrap();
     assert_eq!((codec.name.as_str(), codec.clock_rate, codec.rtx), ("H264", 90_000, Some(109)));
@@ -129,11 +130,11 @@ fn line_ends_may_be_of_either_kind() {
 
 #[test]
 fn the_profile_nearest_to_the_cameras_is_chosen() {
-    // Constrained Baseline, Baseline, Main, High 4:4:4; High is offered by none but Safari.
+    // Constrained Baseline, Baseline, Main, High 4:4:4; High is offered by none but Safari, which takes Main for it.
     for (profile, chromium, firefox, safari) in [
         ("42c01e", 108, 126, 98),
         ("42001e", 102, 105, 98),
-        ("4d0029", 116, 126, 98),
+        ("4d0029", 116, 126, 96),
         ("64001f", 108, 126, 96),
         ("640c1f", 108, 126, 96),
         ("f4001f", 41, 126, 98),
@@ -172,9 +173,23 @@ fn other_codecs_are_chosen_by_name() {
         (chosen(SAFARI, &main), chosen(SAFARI, &main10), chosen(FIREFOX, &main)),
         (Some(37), Some(35), None)
     );
-    // Offered, but nothing here packetises them.
-    let (av1, vp8) = (format(VideoCodec::Av1, "av01.0.04M.08"), format(VideoCodec::Vp8, "vp8"));
-    assert_eq!((chosen(CHROMIUM, &av1), chosen(CHROMIUM, &vp8)), (None, None));
+    assert_eq!((chosen(SAFARI.replace("profile-id=2", "profile-id=1").as_str(), &main10)), None, "Main alone");
+    let vp8 = format(VideoCodec::Vp8, "vp8");
+    assert_eq!([CHROMIUM, FIREFOX, SAFARI].map(|offer| chosen(offer, &vp8)), [Some(96), Some(120), Some(107)]);
+}
+
+#[test]
+fn av1_is_chosen_by_its_profile() {
+    let av1 = |parameters: &str| format(VideoCodec::Av1, &format!("av01.{parameters}"));
+    let chosen_of = |parameters: &str| chosen(CHROMIUM, &av1(parameters));
+    assert_eq!((chosen_of("0.04M.08"), chosen_of("0.04M.10"), chosen_of("1.04M.08")), (Some(45), Some(45), Some(47)));
+    assert_eq!((chosen_of("0.09M.08"), chosen_of("2.04M.12")), (Some(45), None));
+    assert_eq!((chosen(FIREFOX, &av1("0.04M.08")), chosen(SAFARI, &av1("0.04M.08"))), (None, None));
+    // Decoders of the High profile read Main; what says nothing is Main.
+    let high_alone = CHROMIUM.replace(";profile=0;", ";profile=1;");
+    assert_eq!(chosen(&high_alone, &av1("0.04M.08")), Some(45));
+    let silent = CHROMIUM.replace("a=fmtp:45 level-idx=5;profile=0;tier=0\n", "");
+    assert_eq!((chosen(&silent, &av1("0.04M.08")), chosen(&silent, &av1("1.04M.08"))), (Some(45), Some(47)));
 }
 
 #[test]
@@ -220,6 +235,7 @@ c=IN IP4 0.0.0.0
 a=mid:0
 a=sendonly
 a=rtcp-mux
+a=rtcp-mux-only
 a=rtcp-rsize
 a=ice-ufrag:serverUfrag
 a=ice-pwd:serverPassword0123456789
@@ -232,6 +248,7 @@ a=fmtp:108 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01
 a=rtcp-fb:108 nack
 a=rtcp-fb:108 nack pli
 a=rtcp-fb:108 ccm fir
+a=rtcp-fb:108 transport-cc
 a=rtpmap:109 rtx/90000
 a=fmtp:109 apt=108
 a=extmap:5 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay
@@ -304,7 +321,7 @@ fn candidates_stand_in_the_section_that_tags_the_group() {
         ChosenCodec { payload_type: 111, rtx: None, name: "opus", clock_rate: 48_000, ..video.clone() };
     let stream = |section, codec| AnswerStream {
         section,
-        codec,
+        codecs: std::slice::from_ref(codec),
         ssrc: section as u32,
         rtx_ssrc: None,
         cname: "vas",
@@ -430,12 +447,12 @@ fn exercise(text: &str) {
             let Some(codec) = choose_video(section, &format) else { continue };
             let stream = AnswerStream {
                 section: place,
-                codec: &codec,
+                codecs: std::slice::from_ref(&codec),
                 ssrc: 1,
                 rtx_ssrc: Some(2),
                 cname: "vas",
                 msid: ("camera", "video"),
-                extensions: &[(5, PLAYOUT_DELAY)],
+                extensions: &[(5, uri::PLAYOUT_DELAY)],
             };
             let answer = answer_with(&offer, &[stream], &loopback());
             assert_eq!(answer.matches("\r\nm=").count(), offer.sections.len());
@@ -471,4 +488,29 @@ proptest! {
         let kept = lines.iter().enumerate().filter(|(n, _)| *n < 4 || keep >> (n % 64) & 1 == 1);
         exercise(&kept.map(|(_, line)| format!("{line}\r\n")).collect::<String>());
     }
+}
+
+#[test]
+fn a_counter_offer_has_what_the_stream_is_sent_as() {
+    let offer = Offer::of_everything([MediaKind::Video, MediaKind::Audio]);
+    assert!(offer.sections.iter().all(OfferedMedia::can_receive));
+    for (sent, payload_type) in
+        [(h264("42c01e"), 96), (h264("4d0028"), 100), (h264("640033"), 102), (format(VideoCodec::Vp8, ""), 114)]
+    {
+        let codec = choose_video(&offer.sections[0], &sent).unwrap();
+        assert_eq!((codec.payload_type, codec.rtx), (payload_type, Some(payload_type + 1)), "{sent:?}");
+        assert!(codec.feedback.nack && codec.feedback.pli && codec.feedback.transport_cc);
+    }
+    assert_eq!(offer.sections[1].codecs.len(), 4);
+    let text = as_counter_offer(&answer(&offer, &h264("640033"), &loopback()));
+    assert!(text.contains("a=setup:actpass") && !text.contains("passive\r\n"), "{text}");
+    assert!(text.contains("m=video 9 UDP/TLS/RTP/SAVPF 102 103\r\n") && text.contains("a=sendonly"), "{text}");
+}
+
+#[test]
+fn an_answer_of_rejections_is_told_from_others() {
+    assert!(rejects_everything("v=0\r\nm=video 0 UDP/TLS/RTP/SAVPF 102\r\na=inactive\r\nm=audio 0 X 0\r\n"));
+    assert!(!rejects_everything("v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 102\r\nm=audio 0 X 0\r\n"));
+    assert!(!rejects_everything("v=0\r\nm=video 0 UDP/TLS/RTP/SAVPF 102\r\na=bundle-only\r\n"));
+    assert!(!rejects_everything("nonsense") && !rejects_everything(""));
 }

@@ -1,10 +1,12 @@
 //! What other threads tell a shard.
 
-use super::sender::SenderSetup;
+use super::sender::{SenderSetup, Wanted};
+use super::tcp::Connection;
 use super::wire::Path;
 use crate::consumer::ConsumerId;
 use crate::frame::Frame;
 use crate::ice::IceCredentials;
+use crate::srtp::Srtp;
 use crate::transport::TransportShared;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -25,6 +27,14 @@ pub(crate) struct LegSetup {
     pub(crate) pending: Vec<LegCommand>,
 }
 
+/// A connection that needs no checks, for an administrator has allowed where it goes.
+#[derive(Debug)]
+pub(crate) struct PlainSetup {
+    pub(crate) shared: Arc<TransportShared>,
+    pub(crate) rtp: Path,
+    pub(crate) rtcp: Path,
+}
+
 /// A change to one connection.
 #[derive(Debug)]
 pub(crate) enum LegCommand {
@@ -36,8 +46,12 @@ pub(crate) enum LegCommand {
     RemoveConsumer(ConsumerId),
     /// Hold it, or send it again.
     SetPaused(ConsumerId, bool),
+    /// Which layer the viewer would have.
+    SetWanted(ConsumerId, Wanted),
     /// Use other ICE credentials from now on; the old ones serve until the peer has moved.
     RestartIce(IceCredentials),
+    /// Seal with keys that no handshake made, as benchmarks do, and hold nothing back.
+    UseKeys(Box<Srtp>),
     /// End the connection.
     Close,
 }
@@ -50,10 +64,14 @@ pub(crate) struct FeedKey(pub(crate) u64);
 pub(crate) enum Command {
     /// A change to a connection of this shard.
     Leg(u64, LegCommand),
+    /// A plain connection, this shard's from now on.
+    Plain(u64, Box<PlainSetup>),
     /// A producer's frames from now on, and the group so far.
     Feed { key: FeedKey, frames: rtrb::Consumer<Arc<Frame>>, group: Vec<Arc<Frame>> },
     /// A producer has ended.
     FeedEnded(FeedKey),
+    /// A TCP connection of a viewer of this shard, which another one accepted.
+    Connection(Box<Connection>),
 }
 
 /// A datagram for a connection of this shard that the kernel gave to another one.

@@ -1,28 +1,46 @@
 //! A viewer's connection within its shard: ICE, DTLS and SRTP, and the consumers on it.
 
-use super::command::{FeedKey, LegSetup};
-use super::sender::Sender;
-use super::wire::{Path, Wire};
+use super::command::{FeedKey, LegSetup, PlainSetup};
+use super::control::Control;
+use super::sender::{Congestion, Sender};
+use super::wire::{Origin, Path, Wire};
 use crate::dtls::{DtlsEvent, DtlsIdentity, DtlsServer};
 use crate::ice::{Check, IceCredentials};
+use crate::layers::{Demand, LayerRate, MAX_LAYERS, Steering, Wish, allocate};
+use crate::ortc::MediaKind;
 use crate::rtcp;
 use crate::srtp::Srtp;
 use crate::transport::{CloseReason, TransportShared};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Addresses that a connection may hold valid at a time: candidate pairs and moves.
-const MAX_ADDRESSES: usize = 8;
+/// Paths that a connection may hold valid at a time: candidate pairs and moves.
+const MAX_PATHS: usize = 8;
+
+/// What a stream of sound is reckoned to take, in bits per second.
+const AUDIO_BPS: u64 = 64_000;
 
 /// Consumers on one connection.
 pub(crate) const MAX_CONSUMERS: usize = 64;
 
-/// A consumer and the feed that it takes its frames from.
+/// A consumer and the feeds that it takes its frames from.
 #[derive(Debug)]
 pub(crate) struct Attached {
+    /// Of the layer that is sent.
     pub(crate) feed: FeedKey,
+    /// Of the layer that it goes over to.
+    pub(crate) target: Option<FeedKey>,
+    /// Which layer it is to have, and what led there.
+    pub(crate) steering: Steering,
     pub(crate) sender: Sender,
+}
+
+impl Attached {
+    /// The layer aimed at is the one that is sent now; gives the feed of the one before.
+    pub(crate) fn gone_over(&mut self, key: FeedKey) -> FeedKey {
+        self.target = None;
+        std::mem::replace(&mut self.feed, key)
+    }
 }
 
 /// A connection.
@@ -35,38 +53,94 @@ pub(crate) struct Leg {
     dtls: Option<DtlsServer>,
     pub(crate) srtp: Option<Srtp>,
     pub(crate) path: Option<Path>,
-    /// Addresses with a valid check and the time of the last, oldest first.
-    pub(crate) addresses: Vec<(SocketAddr, Path, Instant)>,
+    /// The path that the newest nominating check named. A check proves a password and no address, for whoever sees one
+    /// can send it again from elsewhere: media follows once the peer's keys have been used there.
+    nominated: Option<Path>,
+    /// Paths with a valid check, oldest first.
+    pub(crate) paths: Vec<KnownPath>,
     /// Slots, so that an index stays right when another consumer goes.
     pub(crate) consumers: Vec<Option<Attached>>,
     pub(crate) created: Instant,
     /// Whether it is in the shard's list of connections that the next millisecond concerns.
     pub(crate) listed: bool,
     had_consumer: bool,
+    /// What the connection may send; made when media begins to flow.
+    pub(crate) control: Option<Box<Control>>,
+    /// When the last flight of the handshake left, and the shortest time until an answer.
+    flight: Option<Instant>,
+    pub(crate) round_trip: Option<Duration>,
+    /// Where reports go, of a plain connection; else they go where media goes.
+    reports: Option<Path>,
+}
+
+/// A path on which a valid check has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownPath {
+    pub(crate) path: Path,
+    /// The time of its last valid check.
+    checked: Instant,
+    /// The peer's keys have been used on it.
+    proved: bool,
 }
 
 /// What a check led to.
 #[derive(Debug, Default)]
 pub(crate) struct CheckOutcome {
-    /// An address that gave way to this one.
-    pub(crate) lost: Option<SocketAddr>,
+    /// A path that gave way to this one.
+    pub(crate) lost: Option<Path>,
 }
 
 impl Leg {
     pub(crate) fn new(id: u64, setup: &LegSetup, now: Instant) -> Self {
+        Self::of(id, setup.shared.clone(), vec![setup.ice.clone()], now)
+    }
+
+    fn of(id: u64, shared: Arc<TransportShared>, ice: Vec<IceCredentials>, now: Instant) -> Self {
         Self {
             id,
-            shared: setup.shared.clone(),
-            ice: vec![setup.ice.clone()],
+            shared,
+            ice,
             dtls: None,
             srtp: None,
             path: None,
-            addresses: Vec::new(),
+            nominated: None,
+            paths: Vec::new(),
             consumers: Vec::new(),
             created: now,
             listed: false,
             had_consumer: false,
+            control: None,
+            flight: None,
+            round_trip: None,
+            reports: None,
         }
+    }
+
+    /// A plain connection: nothing is sealed, nothing checked.
+    pub(crate) fn plain(id: u64, setup: &PlainSetup, now: Instant) -> Self {
+        let known = |path| KnownPath { path, checked: now, proved: true };
+        let mut paths = vec![known(setup.rtp)];
+        if setup.rtcp.peer != setup.rtp.peer {
+            paths.push(known(setup.rtcp));
+        }
+        Self {
+            srtp: Some(Srtp::clear()),
+            path: Some(setup.rtp),
+            paths,
+            reports: Some(setup.rtcp),
+            ..Self::of(id, setup.shared.clone(), Vec::new(), now)
+        }
+    }
+
+    /// Whether it goes to where an administrator has allowed it to go, who needs not consent again and again.
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.reports.is_some()
+    }
+
+    /// What reports need to be sent.
+    pub(crate) fn reporting(&mut self) -> Option<(&mut Srtp, Path, &mut [Option<Attached>])> {
+        let path = self.reports.or(self.path)?;
+        Some((self.srtp.as_mut()?, path, &mut self.consumers))
     }
 
     /// The fragments that checks for this connection may name.
@@ -94,6 +168,13 @@ impl Leg {
         Ok(())
     }
 
+    /// Takes the place of the handshake: the peer has these keys and is near.
+    pub(crate) fn use_keys(&mut self, srtp: Srtp, now: Instant) {
+        self.srtp = Some(srtp);
+        self.control = Some(Box::new(Control::new(false, Some(Duration::ZERO), now)));
+        self.shared.set_connected();
+    }
+
     /// Answers a connectivity check; `None` when it is not genuine.
     pub(crate) fn check<W: Wire>(
         &mut self,
@@ -107,34 +188,66 @@ impl Leg {
         let answer = check.respond(credentials.pwd.expose(), path.peer, &**identity.provider())?;
         let _ = wire.send(&path, &answer, answer.len());
         let mut outcome = CheckOutcome::default();
-        if let Some(known) = self.addresses.iter_mut().find(|known| known.0 == path.peer) {
-            (known.1, known.2) = (path, now);
+        let origin = path.origin();
+        if let Some(known) = self.paths.iter_mut().find(|known| known.path.origin() == origin) {
+            (known.path, known.checked) = (path, now);
         } else {
-            if self.addresses.len() == MAX_ADDRESSES {
+            if self.paths.len() == MAX_PATHS {
                 // Never the one in use.
-                let at = self.addresses.iter().position(|known| Some(known.0) != self.path.map(|p| p.peer));
-                outcome.lost = at.map(|at| self.addresses.remove(at).0);
+                let in_use = self.path.map(|path| path.origin());
+                let at = self.paths.iter().position(|known| Some(known.path.origin()) != in_use);
+                outcome.lost = at.map(|at| self.paths.remove(at).path);
             }
-            self.addresses.push((path.peer, path, now));
+            self.paths.push(KnownPath { path, checked: now, proved: false });
+        }
+        if check.nominates() {
+            self.nominated = Some(path);
         }
         // Any valid check opens a path for the handshake; a nominating one decides it (RFC 8445, section 8.1.1).
-        if self.path.is_none() || (check.nominates() && self.path != Some(path)) {
+        // Later it needs a proof, but for another address of ours towards the same one of the peer.
+        let in_use = self.path.map(|path| path.origin());
+        if in_use.is_none() || (check.nominates() && (self.srtp.is_none() || in_use == Some(origin))) {
             self.path = Some(path);
         }
         Some(outcome)
     }
 
+    /// A packet made with the peer's keys has come on this path: media goes there if it was nominated.
+    pub(crate) fn prove(&mut self, path: &Path) {
+        let origin = path.origin();
+        if let Some(known) = self.paths.iter_mut().find(|known| known.path.origin() == origin) {
+            known.proved = true;
+            if self.nominated.is_some_and(|nominated| nominated.origin() == origin) {
+                self.path = self.nominated;
+            }
+        }
+    }
+
     /// Whether the peer still consents to be sent to (RFC 7675): its last check on the path in use is younger than
     /// `timeout`. When it has gone from there, the connection follows it to where it was last heard of.
     pub(crate) fn consents(&mut self, now: Instant, timeout: Duration) -> bool {
-        let fresh = |known: &&(SocketAddr, Path, Instant)| now.saturating_duration_since(known.2) <= timeout;
-        let Some(path) = self.path else { return true };
-        if self.addresses.iter().filter(fresh).any(|known| known.0 == path.peer) {
+        if self.is_plain() {
             return true;
         }
-        let newest = self.addresses.iter().filter(fresh).max_by_key(|known| known.2);
-        self.path = newest.map(|known| known.1).or(self.path);
+        let fresh = |known: &&KnownPath| now.saturating_duration_since(known.checked) <= timeout;
+        let Some(path) = self.path else { return true };
+        if self.paths.iter().filter(fresh).any(|known| known.path.origin() == path.origin()) {
+            return true;
+        }
+        let elsewhere = self.paths.iter().filter(fresh).filter(|known| known.proved);
+        let newest = elsewhere.max_by_key(|known| known.checked);
+        self.path = newest.map(|known| known.path).or(self.path);
         newest.is_some()
+    }
+
+    /// A path has ended. Media goes to where the peer was last heard of, if there is another such place.
+    pub(crate) fn lose(&mut self, origin: Origin) {
+        self.paths.retain(|known| known.path.origin() != origin);
+        self.nominated = self.nominated.filter(|nominated| nominated.origin() != origin);
+        if self.path.is_some_and(|path| path.origin() == origin) {
+            let proved = self.paths.iter().filter(|known| known.proved || self.srtp.is_none());
+            self.path = proved.max_by_key(|known| known.checked).map(|known| known.path).or(self.path);
+        }
     }
 
     /// Takes a DTLS datagram from a valid address. `Ok(true)`: the keys are there now.
@@ -148,14 +261,23 @@ impl Leg {
     ) -> Result<bool, CloseReason> {
         // Before `connect` nobody could be verified; the client sends again.
         let Some(dtls) = &mut self.dtls else { return Ok(false) };
+        if let Some(sent) = self.flight.take().filter(|_| self.srtp.is_none()) {
+            let taken = now.saturating_duration_since(sent);
+            self.round_trip = Some(self.round_trip.map_or(taken, |known| known.min(taken)));
+        }
         let event = dtls.handle(now, datagram);
         // Also when it failed: the alert tells the client why.
-        Self::flush(dtls, path, wire);
+        if Self::flush(dtls, path, wire) {
+            self.flight = Some(now);
+        }
         match event.map_err(|error| CloseReason::Handshake(error.to_string().into()))? {
             Some(DtlsEvent::Keys(keys)) => {
                 let srtp = Srtp::new(*keys, identity.provider())
                     .map_err(|error| CloseReason::Handshake(error.to_string().into()))?;
                 self.srtp = Some(srtp);
+                // The end of the handshake was authenticated, and came from where the peer sends.
+                self.path = Some(*path);
+                self.prove(path);
                 self.shared.set_connected();
                 Ok(true)
             }
@@ -170,24 +292,30 @@ impl Leg {
         if dtls.poll_timeout().is_some_and(|at| at <= now) {
             let result = dtls.handle_timeout(now);
             Self::flush(dtls, path, wire);
+            // An answer now may be to either flight.
+            self.flight = None;
             result.map_err(|error| CloseReason::Handshake(error.to_string().into()))?;
         }
         Ok(())
     }
 
-    fn flush<W: Wire>(dtls: &mut DtlsServer, path: &Path, wire: &mut W) {
+    /// Tells whether there was anything to send.
+    fn flush<W: Wire>(dtls: &mut DtlsServer, path: &Path, wire: &mut W) -> bool {
+        let mut sent = false;
         while let Some(datagram) = dtls.poll_transmit() {
             let _ = wire.send(path, &datagram, datagram.len());
+            sent = true;
         }
+        sent
     }
 
     /// Tells the peer that a stream ends (RFC 3550, section 6.6).
     pub(crate) fn say_bye<W: Wire>(&mut self, ssrc: u32, wire: &mut W) {
-        if let (Some(srtp), Some(path)) = (&mut self.srtp, &self.path) {
+        if let Some((srtp, path, _)) = self.reporting() {
             let mut bye = Vec::with_capacity(16);
             rtcp::write_bye(&mut bye, ssrc);
             if let Ok(sealed) = srtp.seal_rtcp(&bye) {
-                let _ = wire.send(path, &sealed, sealed.len());
+                let _ = wire.send(&path, &sealed, sealed.len());
             }
         }
     }
@@ -197,6 +325,66 @@ impl Leg {
         if let (Some(dtls), Some(path)) = (&mut self.dtls, &self.path) {
             dtls.close(now);
             Self::flush(dtls, path, wire);
+        }
+    }
+
+    /// Media begins to flow: what the connection may send is looked after from now on.
+    pub(crate) fn make_control(&mut self, now: Instant) {
+        if self.control.is_none() && !self.is_plain() {
+            let told = |attached: &Attached| {
+                matches!(attached.sender.setup().extensions.congestion, Congestion::TransportWide(_))
+            };
+            let transport_wide = self.consumers.iter().flatten().any(told);
+            self.control = Some(Box::new(Control::new(transport_wide, self.round_trip, now)));
+        }
+    }
+
+    /// Decides which layer each consumer is to have and what is left out of it; probes for more where more is wanted.
+    pub(crate) fn share_out(&mut self, now: Instant) {
+        let Some(control) = &mut self.control else { return };
+        let mut rates = Vec::with_capacity(self.consumers.len() * 2);
+        let Some(mut budget) = control.budget(now) else { return };
+        let mut audio = 0;
+        for attached in self.consumers.iter().flatten() {
+            let setup = attached.sender.setup();
+            for layer in setup.layers.iter().take(MAX_LAYERS) {
+                let measured = layer.layer.measured(now);
+                if setup.kind == MediaKind::Audio {
+                    budget.bps = budget.bps.saturating_sub(AUDIO_BPS);
+                    audio += 1;
+                } else {
+                    let codec = layer.codec.map(|codec| codec.codec);
+                    let usable = codec.is_some() && codec == measured.codec && !layer.layer.is_closed();
+                    let (width, height) = measured.size;
+                    let bps = (measured.bps > 0).then_some(measured.bps);
+                    rates.push(LayerRate { bps, width, height, usable });
+                }
+            }
+        }
+        let mut rest = &rates[..];
+        let mut demands = Vec::with_capacity(self.consumers.len());
+        for attached in self.consumers.iter_mut().flatten() {
+            let setup = attached.sender.setup();
+            if setup.kind == MediaKind::Audio {
+                continue;
+            }
+            let (layers, others) = rest.split_at(setup.layers.len().min(MAX_LAYERS));
+            rest = others;
+            let wish = Wish { size: setup.wanted.size, paused: setup.paused, pinned: setup.wanted.layer };
+            demands.push(Demand::new(layers, wish, &mut attached.steering));
+        }
+        let sound = audio * AUDIO_BPS;
+        if let Some(wanted) = allocate(budget, &mut demands, now) {
+            control.probe(wanted.saturating_add(sound), now);
+        }
+        let estimate_bps = control.estimate();
+        let (queue, round_trip) = control.delays();
+        for attached in self.consumers.iter_mut().flatten() {
+            if attached.sender.setup().kind == MediaKind::Video {
+                let thinning = attached.steering.choice().thinning;
+                attached.sender.set_thinning(thinning);
+            }
+            attached.sender.tell_layers(estimate_bps, queue, round_trip);
         }
     }
 
@@ -224,6 +412,7 @@ impl Leg {
     /// Whether packets wait on any consumer, or the handshake needs its timer.
     pub(crate) fn is_busy(&self) -> bool {
         (self.srtp.is_none() && self.dtls.as_ref().is_some_and(|dtls| dtls.poll_timeout().is_some()))
+            || self.control.as_ref().is_some_and(|control| control.is_probing())
             || self.consumers.iter().flatten().any(|attached| attached.sender.is_busy())
     }
 }

@@ -4,21 +4,25 @@
 //! in one poll set for datagrams, for commands and for frames; nothing it does waits for anybody else.
 
 mod command;
+mod control;
 mod leg;
 mod routes;
 mod sender;
 mod stream;
 mod table;
+pub(crate) mod tcp;
+mod tcp_limits;
 mod wire;
 
-pub(crate) use command::{Command, FeedKey, LegCommand, LegSetup, ShardHandle};
+pub(crate) use command::{Command, FeedKey, LegCommand, LegSetup, PlainSetup, ShardHandle};
 pub(crate) use leg::MAX_CONSUMERS;
 pub(crate) use routes::{InsertError, Routes};
-pub(crate) use sender::SenderSetup;
-pub(crate) use wire::bind_all;
+pub(crate) use sender::{Congestion, Extensions, LayerCodec, LayerSetup, SenderSetup, Wanted};
+pub(crate) use wire::{Path, bind_all};
 
 pub(crate) mod bench {
     //! What the fan-out benchmark drives without a connection.
+    pub(crate) use super::control::Control;
     pub(crate) use super::sender::{Outlet, Sender};
     pub(crate) use super::wire::{Path, Sent, Wire};
 }
@@ -36,12 +40,12 @@ use parking_lot::Mutex;
 use routes::Claim;
 use sender::Outlet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 use table::Table;
 use vas_core::SharedClock;
-use wire::{Path, Received, SendOnly, Sockets, Wire};
+use wire::{Origin, Received, SendOnly, Sockets, Wire};
 
 /// Token of the waker; sockets have the ones from 0.
 const WAKE: Token = Token(usize::MAX);
@@ -66,6 +70,18 @@ pub(crate) struct ShardParts {
     pub(crate) clock: SharedClock,
     pub(crate) connect_timeout: Duration,
     pub(crate) consent_timeout: Duration,
+    pub(crate) counters: Arc<ShardCounters>,
+}
+
+/// What is counted of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct ShardCounters {
+    pub(crate) transports: AtomicUsize,
+    pub(crate) consumers: AtomicUsize,
+    /// RTP payload bytes and packets sent, repairs apart.
+    pub(crate) bytes: AtomicU64,
+    /// Bits per second over about the last second.
+    pub(crate) bps: AtomicU64,
 }
 
 /// A shard, to be [run](Self::run) on a thread of its own.
@@ -85,11 +101,13 @@ pub(crate) struct Shard {
     next_expiry: Instant,
     next_renewal: Instant,
     slice: usize,
+    /// Bytes that the connections of each slice sent in their last second.
+    sent: [u64; HOUSEKEEPING_SLICES],
     ended: Arc<AtomicBool>,
 }
 
 impl Shard {
-    pub(crate) fn new(parts: ShardParts) -> Result<(Self, ShardHandle), StartError> {
+    pub(crate) fn new(mut parts: ShardParts) -> Result<(Self, ShardHandle), StartError> {
         let poll = Poll::new().map_err(StartError::Thread)?;
         parts.sockets.register(poll.registry()).map_err(StartError::Thread)?;
         let waker = Arc::new(mio::Waker::new(poll.registry(), WAKE).map_err(StartError::Thread)?);
@@ -114,6 +132,7 @@ impl Shard {
             next_expiry: now,
             next_renewal: now,
             slice: 0,
+            sent: [0; HOUSEKEEPING_SLICES],
             ended,
         };
         Ok((shard, handle))
@@ -124,7 +143,8 @@ impl Shard {
         let mut events = Events::with_capacity(16);
         let mut more = false;
         while !self.ended.load(Ordering::Acquire) {
-            let timeout = if more { Some(Duration::ZERO) } else { self.timeout() };
+            let more_to_read = more || self.parts.sockets.has_unread();
+            let timeout = if more_to_read { Some(Duration::ZERO) } else { self.timeout() };
             if let Err(error) = self.poll.poll(&mut events, timeout)
                 && error.kind() != std::io::ErrorKind::Interrupted
             {
@@ -132,7 +152,7 @@ impl Shard {
                 std::thread::sleep(TICK);
             }
             for event in &events {
-                self.parts.sockets.set_readable(event.token());
+                self.parts.sockets.set_ready(event);
             }
             more = self.receive();
             self.obey();
@@ -157,13 +177,13 @@ impl Shard {
         let until = |at: Instant| at.saturating_duration_since(now);
         if !self.table.busy.is_empty() {
             Some(until(self.next_tick))
-        } else if self.table.is_empty() && self.parts.index != 0 {
+        } else if !self.table.is_empty() || self.parts.sockets.has_connections() {
+            Some(until(self.next_housekeeping))
+        } else if self.parts.index != 0 {
             None
-        } else if self.table.is_empty() {
+        } else {
             // Shard 0 expires connections that no check ever came for.
             Some(Duration::from_secs(1))
-        } else {
-            Some(until(self.next_housekeeping))
         }
     }
 
@@ -171,11 +191,21 @@ impl Shard {
         let Self { parts, table, scratch, .. } = self;
         let ShardParts { sockets, routes, identity, clock, .. } = parts;
         let now = clock.now();
-        sockets.receive(RECEIVE_BATCHES, |wire, received| {
+        let more = sockets.receive(RECEIVE_BATCHES, now, |wire, received| {
             let Received { path, data } = received;
             Incoming { table, routes, identity, wire, scratch, now, clock, forwarded: false }
                 .datagram(path, data);
-        })
+        });
+        for (shard, connection) in sockets.departures() {
+            if let Some(owner) = routes.shard(shard) {
+                // When the queue is full the viewer connects again.
+                let _ = owner.send(Command::Connection(Box::new(connection)));
+            }
+        }
+        while let Some(origin) = sockets.lost() {
+            table.lost(origin);
+        }
+        more
     }
 
     fn obey(&mut self) {
@@ -193,12 +223,14 @@ impl Shard {
                     }
                     (None, _) => {}
                 },
+                Command::Plain(id, setup) => table.adopt_plain(id, &setup, routes, now),
                 Command::Feed { key, frames, group } => {
                     table.feed_arrived(key, frames, group, now);
                     // A notice that came before this is gone.
-                    table.fan_out(key, &mut wire, scratch);
+                    table.fan_out(key, now, clock, &mut wire, scratch);
                 }
                 Command::FeedEnded(key) => table.feed_ended(key, routes, now, &mut wire),
+                Command::Connection(connection) => sockets.adopt(*connection),
             }
         }
         // Behind the commands, which what is forwarded may depend on.
@@ -215,24 +247,33 @@ impl Shard {
     fn fan_out(&mut self) {
         std::mem::swap(&mut *self.ready.lock(), &mut self.taken);
         let Self { parts, table, scratch, taken, .. } = self;
+        let ShardParts { sockets, clock, .. } = parts;
+        if taken.is_empty() {
+            return;
+        }
+        let now = clock.now();
         for key in taken.drain(..) {
-            table.fan_out(key, &mut parts.sockets.sender(), scratch);
+            table.fan_out(key, now, clock, &mut sockets.sender(), scratch);
         }
     }
 
     /// One millisecond of pacing, replays and handshake timers.
     fn tick(&mut self, now: Instant) {
         let Self { parts, table, scratch, .. } = self;
-        table.tick(&parts.routes, now, &mut parts.sockets.sender(), scratch);
+        let ShardParts { sockets, routes, clock, .. } = parts;
+        table.tick(routes, now, clock, &mut sockets.sender(), scratch);
     }
 
     /// Visits a twentieth of the connections: consent, reports, counters.
     fn housekeeping(&mut self, now: Instant) {
         self.slice = (self.slice + 1) % HOUSEKEEPING_SLICES;
         let Self { parts, table, report, .. } = self;
-        if parts.index == 0 && now >= self.next_expiry {
+        if now >= self.next_expiry {
             self.next_expiry = now + EXPIRY;
-            parts.routes.expire(now, parts.connect_timeout);
+            parts.sockets.sweep(now);
+            if parts.index == 0 {
+                parts.routes.expire(now, parts.connect_timeout);
+            }
         }
         if now >= self.next_renewal {
             self.next_renewal = now + RENEWAL;
@@ -241,17 +282,25 @@ impl Shard {
         let wall = parts.clock.wall();
         let mut wire = parts.sockets.sender();
         let mut slot = self.slice;
+        let mut bytes = 0;
         while slot < table.capacity() {
             if let Some(leg) = table.leg_mut(slot) {
                 if let Some(reason) = overdue(leg, now, parts.connect_timeout, parts.consent_timeout) {
                     table.close(slot, reason, &parts.routes, now, &mut wire);
                 } else {
-                    each_second(leg, wall, &mut wire, report);
+                    bytes += each_second(leg, wall, &mut wire, report);
                     table.reconcile(slot, &parts.routes, now, &mut wire);
                 }
             }
             slot += HOUSEKEEPING_SLICES;
         }
+        let counters = &parts.counters;
+        counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.sent[self.slice] = bytes;
+        counters.bps.store(8 * self.sent.iter().sum::<u64>(), Ordering::Relaxed);
+        let (transports, consumers) = table.count();
+        counters.transports.store(transports, Ordering::Relaxed);
+        counters.consumers.store(consumers, Ordering::Relaxed);
     }
 }
 
@@ -268,18 +317,26 @@ fn overdue(
     (!leg.consents(now, consent_timeout)).then_some(CloseReason::ConsentExpired)
 }
 
-fn each_second(leg: &mut Leg, wall: vas_core::WallTime, wire: &mut SendOnly<'_>, report: &mut Vec<u8>) {
-    let (Some(srtp), Some(path)) = (&mut leg.srtp, &leg.path) else { return };
-    for attached in leg.consumers.iter_mut().flatten() {
+/// Sends a connection's reports; gives the payload bytes that it has sent since its last.
+fn each_second(
+    leg: &mut Leg,
+    wall: vas_core::WallTime,
+    wire: &mut SendOnly<'_>,
+    report: &mut Vec<u8>,
+) -> u64 {
+    let Some((srtp, path, consumers)) = leg.reporting() else { return 0 };
+    let mut bytes = 0;
+    for attached in consumers.iter_mut().flatten() {
         report.clear();
-        attached.sender.each_second();
+        bytes += attached.sender.each_second();
         attached.sender.write_report(report, wall);
         if !report.is_empty()
             && let Ok(sealed) = srtp.seal_rtcp(report)
         {
-            let _ = wire.send(path, &sealed, sealed.len());
+            let _ = wire.send(&path, &sealed, sealed.len());
         }
     }
+    bytes
 }
 
 /// What handling a datagram needs.
@@ -309,8 +366,10 @@ impl Incoming<'_, '_> {
         }
     }
 
+    /// Gives a datagram to the shard that owns its viewer; what came over TCP stays, as its connection is of this one.
     fn forward(&self, shard: usize, path: &Path, data: &[u8]) {
         if !self.forwarded
+            && (shard == self.table.shard() || matches!(path.origin(), Origin::Udp(_)))
             && let Some(owner) = self.routes.shard(shard)
         {
             owner.forward(Forwarded { path: *path, data: data.to_vec() });
@@ -326,22 +385,35 @@ impl Incoming<'_, '_> {
                     self.table.adopt(id, *setup, self.routes, self.identity, self.now, self.wire)
                 }
                 // To this very shard too: it is told of new credentials before it looks at what was forwarded.
-                Claim::Owned(shard) => return self.forward(shard, path, data),
+                Claim::Owned(shard) => {
+                    if shard == self.table.shard() || !self.wire.hand_over(path, shard) {
+                        self.forward(shard, path, data);
+                    }
+                    return;
+                }
                 Claim::Unknown => return,
             },
         };
         let Some(leg) = self.table.leg_mut(slot) else { return };
         let Some(outcome) = leg.check(&mut check, *path, self.now, self.identity, self.wire) else { return };
-        self.table.checked(slot, path.peer, &outcome, self.routes);
+        self.wire.prove(path);
+        self.table.checked(slot, path, &outcome, self.routes, self.wire);
+    }
+
+    /// The connection that a path belongs to; what is another shard's is forwarded.
+    fn owned(&self, path: &Path, data: &[u8]) -> Option<usize> {
+        let slot = self.table.by_origin(path.origin());
+        if slot.is_none()
+            && let Origin::Udp(address) = path.origin()
+            && let Some(shard) = self.routes.owner_of(address)
+        {
+            self.forward(shard, path, data);
+        }
+        slot
     }
 
     fn dtls(&mut self, path: &Path, data: &[u8]) {
-        let Some(slot) = self.table.by_address(path.peer) else {
-            if let Some(shard) = self.routes.owner_of(path.peer) {
-                self.forward(shard, path, data);
-            }
-            return;
-        };
+        let Some(slot) = self.owned(path, data) else { return };
         let Some(leg) = self.table.leg_mut(slot) else { return };
         match leg.dtls(path, data, self.now, self.identity, self.wire) {
             Ok(true) => self.table.connected(slot, self.now),
@@ -351,38 +423,54 @@ impl Incoming<'_, '_> {
     }
 
     fn rtcp(&mut self, path: &Path, data: &[u8]) {
-        let Some(slot) = self.table.by_address(path.peer) else {
-            if let Some(shard) = self.routes.owner_of(path.peer) {
-                self.forward(shard, path, data);
-            }
-            return;
-        };
+        let Some(slot) = self.owned(path, data) else { return };
         let Some((leg, feeds)) = self.table.leg_and_feeds(slot) else { return };
+        let Some(Ok(opened)) = leg.srtp.as_mut().map(|srtp| srtp.open_rtcp(data)) else { return };
+        leg.prove(path);
         let (Some(srtp), Some(own_path)) = (&mut leg.srtp, &leg.path) else { return };
-        let Ok(opened) = srtp.open_rtcp(data) else { return };
         let wall = self.clock.wall();
-        let mut outlet = Outlet { srtp, wire: self.wire, path: own_path, scratch: self.scratch };
+        let mut outlet = Outlet {
+            srtp,
+            wire: self.wire,
+            path: own_path,
+            scratch: self.scratch,
+            control: leg.control.as_deref_mut(),
+            now: self.now,
+            clock: self.clock,
+        };
         let consumers = &mut leg.consumers;
         let mut each = |ssrc: u32, act: &mut dyn FnMut(&mut leg::Attached)| {
             if let Some(attached) = consumers.iter_mut().flatten().find(|a| a.sender.owns(ssrc)) {
                 act(attached);
             }
         };
+        let mut told = false;
         for packet in rtcp::packets(&opened) {
             match packet {
                 Rtcp::Report { reports } => {
                     for block in reports {
-                        each(block.ssrc, &mut |attached| attached.sender.report(&block, wall));
+                        let mut round_trip = None;
+                        each(block.ssrc, &mut |attached| round_trip = attached.sender.report(&block, wall));
+                        if let Some(control) = &mut outlet.control {
+                            control.report(block.fraction_lost, round_trip, self.now);
+                        }
                     }
                 }
-                Rtcp::Bandwidth { bitrate, ssrcs } => {
-                    for ssrc in ssrcs {
-                        each(ssrc, &mut |attached| attached.sender.bandwidth(bitrate));
+                Rtcp::Bandwidth { bitrate, .. } => {
+                    if let Some(control) = &mut outlet.control {
+                        control.remb(bitrate, self.now);
+                        told = true;
+                    }
+                }
+                Rtcp::TransportFeedback(feedback) => {
+                    if let Some(control) = &mut outlet.control {
+                        control.feedback(&feedback, self.now);
+                        told = true;
                     }
                 }
                 Rtcp::Nack { media_ssrc, lost } => each(media_ssrc, &mut |attached| {
-                    let Some(feed) = feeds.get(&attached.feed) else { return };
-                    attached.sender.retransmit(lost.clone(), &feed.ring, &mut outlet);
+                    let ring = table::ring_of(feeds, attached.feed, attached.sender.layer());
+                    attached.sender.retransmit(lost.clone(), &ring, &mut outlet);
                 }),
                 Rtcp::PictureLoss { media_ssrc } => {
                     each(media_ssrc, &mut |attached| attached.sender.request_key());
@@ -395,6 +483,10 @@ impl Incoming<'_, '_> {
                 Rtcp::Other => {}
             }
         }
-        self.table.list_if_busy(slot);
+        if told {
+            self.table.share_out(slot, self.now);
+        } else {
+            self.table.list_if_busy(slot);
+        }
     }
 }

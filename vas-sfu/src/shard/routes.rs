@@ -3,7 +3,7 @@
 //! It is asked when a connection begins or when the kernel gives a datagram to a foreign shard, never on the way of
 //! media.
 
-use super::command::{Command, LegCommand, LegSetup, Refused, ShardHandle};
+use super::command::{Command, LegCommand, LegSetup, PlainSetup, Refused, ShardHandle};
 use crate::consumer::ConsumerCloseReason;
 use crate::transport::{CloseReason, TransportShared};
 use parking_lot::Mutex;
@@ -106,6 +106,31 @@ impl Routes {
         table.ufrags.insert(setup.ice.ufrag.clone(), id);
         let (ufrags, shared) = (vec![setup.ice.ufrag.clone()], setup.shared.clone());
         table.legs.insert(id, Entry { place: Place::Waiting(setup, now), ufrags, shared });
+        Ok(id)
+    }
+
+    /// Adds a connection that needs no checks to the shards in turn; gives its id.
+    pub(crate) fn insert_plain(&self, setup: Box<PlainSetup>) -> Result<u64, InsertError> {
+        let (id, shard) = {
+            let mut table = self.table.lock();
+            if table.closed {
+                return Err(InsertError::Closed);
+            }
+            if table.legs.len() >= self.limit {
+                return Err(InsertError::Exhausted);
+            }
+            table.next += 1;
+            let id = table.next;
+            let shard = id as usize % self.shards.get().map_or(1, Vec::len);
+            let entry = Entry { place: Place::Owned { shard }, ufrags: Vec::new(), shared: setup.shared.clone() };
+            table.legs.insert(id, entry);
+            (id, shard)
+        };
+        let handle = self.shard(shard).ok_or(InsertError::Closed)?;
+        if handle.send(Command::Plain(id, setup)).is_err() {
+            self.remove(id, &[]);
+            return Err(InsertError::Exhausted);
+        }
         Ok(id)
     }
 

@@ -99,6 +99,7 @@ pub(crate) mod tests {
             timestamp: (index as u32).wrapping_mul(3_600),
             captured: WallTime::from_unix_micros(index as i64 * 40_000),
             key,
+            disposable: false,
             discontinuity: false,
             run: PacketRun::from_payloads(payloads.iter().map(Vec::as_slice)),
         })

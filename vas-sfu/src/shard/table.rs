@@ -1,30 +1,41 @@
 //! The connections and feeds of a shard, and the indexes over them.
 
-use super::command::{FeedKey, LegCommand, LegSetup};
+use super::command::{FeedKey, LegCommand, LegSetup, PlainSetup};
 use super::leg::{Attached, CheckOutcome, Leg, MAX_CONSUMERS};
 use super::routes::Routes;
-use super::sender::{Outlet, Sender};
+use super::sender::{Live, Outlet, Sender};
 use super::stream::FrameRing;
-use super::wire::{SendOnly, Wire};
+use super::wire::{Origin, Path, SendOnly, Wire};
 use crate::consumer::ConsumerCloseReason;
 use crate::dtls::DtlsIdentity;
 use crate::frame::Frame;
-use crate::producer::{ProducerCommand, ProducerId, ProducerShared};
+use crate::layers::Steering;
+use crate::producer::{LayerCommand, LayerId, LayerShared};
 use crate::transport::CloseReason;
 use slab::Slab;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
+use vas_core::SharedClock;
 
-/// A producer as a shard has it.
+/// A layer as a shard has it.
 pub(super) struct Feed {
-    producer: Arc<ProducerShared>,
-    /// Absent until the producer has answered.
+    layer: Arc<LayerShared>,
+    /// Absent until the layer's task has answered.
     frames: Option<rtrb::Consumer<Arc<Frame>>>,
     pub(super) ring: FrameRing,
-    /// Connection and consumer slot of each viewer.
-    viewers: Vec<(usize, usize)>,
+    viewers: Vec<Viewer>,
+}
+
+/// Who takes a layer's frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Viewer {
+    /// The connection.
+    slot: usize,
+    /// The consumer's slot on it.
+    at: usize,
+    /// The layer's place among those of the consumer.
+    layer: usize,
 }
 
 /// The connections and feeds of a shard.
@@ -33,13 +44,15 @@ pub(super) struct Table {
     legs: Slab<Box<Leg>>,
     by_id: HashMap<u64, usize>,
     by_ufrag: HashMap<String, usize>,
-    by_address: HashMap<SocketAddr, usize>,
+    by_origin: HashMap<Origin, usize>,
     feeds: HashMap<FeedKey, Feed>,
-    by_producer: HashMap<ProducerId, FeedKey>,
+    by_layer: HashMap<LayerId, FeedKey>,
     next_feed: u64,
     /// Connections that the next millisecond concerns.
     pub(super) busy: Vec<usize>,
     finished: Vec<(usize, CloseReason)>,
+    /// Viewers that have gone over to another layer, and the feed that they had before.
+    switched: Vec<(usize, usize, FeedKey)>,
 }
 
 impl Table {
@@ -49,12 +62,13 @@ impl Table {
             legs: Slab::new(),
             by_id: HashMap::new(),
             by_ufrag: HashMap::new(),
-            by_address: HashMap::new(),
+            by_origin: HashMap::new(),
             feeds: HashMap::new(),
-            by_producer: HashMap::new(),
+            by_layer: HashMap::new(),
             next_feed: 0,
             busy: Vec::new(),
             finished: Vec::new(),
+            switched: Vec::new(),
         }
     }
 
@@ -64,6 +78,11 @@ impl Table {
 
     pub(super) fn is_empty(&self) -> bool {
         self.legs.is_empty()
+    }
+
+    /// Connections and consumers now.
+    pub(super) fn count(&self) -> (usize, usize) {
+        (self.legs.len(), self.feeds.values().map(|feed| feed.viewers.len()).sum())
     }
 
     /// Slots, used or not.
@@ -87,8 +106,8 @@ impl Table {
         self.by_ufrag.get(ufrag).copied()
     }
 
-    pub(super) fn by_address(&self, address: SocketAddr) -> Option<usize> {
-        self.by_address.get(&address).copied()
+    pub(super) fn by_origin(&self, origin: Origin) -> Option<usize> {
+        self.by_origin.get(&origin).copied()
     }
 
     /// Takes over a connection whose first check has come to this shard.
@@ -110,18 +129,51 @@ impl Table {
         slot
     }
 
-    /// A valid check has come from `peer`, whose datagrams are this connection's from now on.
-    pub(super) fn checked(&mut self, slot: usize, peer: SocketAddr, outcome: &CheckOutcome, routes: &Routes) {
-        let Some(leg) = self.legs.get(slot) else { return };
-        if let Some(address) = outcome.lost {
-            if self.by_address.get(&address) == Some(&slot) {
-                self.by_address.remove(&address);
-            }
-            routes.remove_address(leg.id, address);
+    /// Takes a plain connection.
+    pub(super) fn adopt_plain(&mut self, id: u64, setup: &PlainSetup, routes: &Routes, now: Instant) {
+        let leg = Leg::plain(id, setup, now);
+        setup.shared.set_connected();
+        let slot = self.legs.insert(Box::new(leg));
+        self.by_id.insert(id, slot);
+        for path in [setup.rtp, setup.rtcp] {
+            self.by_origin.insert(path.origin(), slot);
+            routes.add_address(id, path.peer, self.shard);
         }
-        if self.by_address.get(&peer) != Some(&slot) {
-            self.by_address.insert(peer, slot);
-            routes.add_address(leg.id, peer, self.shard);
+    }
+
+    /// A valid check has come on `path`, whose datagrams are this connection's from now on.
+    pub(super) fn checked(
+        &mut self,
+        slot: usize,
+        path: &Path,
+        outcome: &CheckOutcome,
+        routes: &Routes,
+        wire: &mut SendOnly<'_>,
+    ) {
+        let Some(leg) = self.legs.get(slot) else { return };
+        if let Some(lost) = outcome.lost {
+            if self.by_origin.get(&lost.origin()) == Some(&slot) {
+                self.by_origin.remove(&lost.origin());
+            }
+            if let Origin::Udp(address) = lost.origin() {
+                routes.remove_address(leg.id, address);
+            }
+            wire.release(&lost);
+        }
+        if self.by_origin.get(&path.origin()) != Some(&slot) {
+            self.by_origin.insert(path.origin(), slot);
+            if let Origin::Udp(address) = path.origin() {
+                routes.add_address(leg.id, address, self.shard);
+            }
+        }
+    }
+
+    /// A TCP connection has ended.
+    pub(super) fn lost(&mut self, origin: Origin) {
+        if let Some(slot) = self.by_origin.remove(&origin)
+            && let Some(leg) = self.legs.get_mut(slot)
+        {
+            leg.lose(origin);
         }
     }
 
@@ -163,11 +215,19 @@ impl Table {
                         if let Some(feed) = self.feeds.get(&attached.feed)
                             && leg.srtp.is_some()
                         {
-                            attached.sender.start(&feed.ring, now);
+                            attached.sender.start(&feed.ring, now, leg.control.as_deref());
                         }
                     }
                 }
                 self.list_if_busy(slot);
+            }
+            LegCommand::SetWanted(id, wanted) => {
+                for attached in leg.consumers.iter_mut().flatten() {
+                    if attached.sender.setup().shared.id == id {
+                        attached.sender.set_wanted(wanted);
+                    }
+                }
+                self.share_out(slot, now);
             }
             LegCommand::RestartIce(credentials) => {
                 let id = leg.id;
@@ -177,6 +237,10 @@ impl Table {
                     routes.remove_ufrag(id, &old);
                 }
             }
+            LegCommand::UseKeys(srtp) => {
+                leg.use_keys(*srtp, now);
+                self.connected(slot, now);
+            }
             LegCommand::Close => self.close(slot, CloseReason::Requested, routes, now, wire),
         }
     }
@@ -184,13 +248,12 @@ impl Table {
     fn add_consumer(
         &mut self,
         slot: usize,
-        sender: Sender,
+        mut sender: Sender,
         routes: &Arc<Routes>,
         now: Instant,
         wire: &mut SendOnly<'_>,
     ) {
-        let producer = sender.setup().producer.clone();
-        if producer.is_closed() {
+        if sender.setup().layers.first().is_none_or(|first| first.layer.is_closed()) {
             sender.setup().shared.set_closed(ConsumerCloseReason::Producer);
             if let Some(leg) = self.legs.get_mut(slot) {
                 leg.had_consumer();
@@ -198,32 +261,41 @@ impl Table {
             self.close_if_exhausted(slot, CloseReason::Producer, routes, now, wire);
             return;
         }
-        let key = match self.by_producer.get(&producer.id) {
-            Some(key) => *key,
-            None => self.open_feed(producer),
-        };
+        let layer = sender.first_layer();
+        sender.begin_with(layer);
+        let key = self.feed_of(&sender.setup().layers[layer].layer.clone());
         let (Some(feed), Some(leg)) = (self.feeds.get_mut(&key), self.legs.get_mut(slot)) else { return };
-        let at = leg.attach(Attached { feed: key, sender });
-        feed.viewers.push((slot, at));
-        if leg.srtp.is_some()
-            && let Some(attached) = &mut leg.consumers[at]
-        {
-            attached.sender.start(&feed.ring, now);
+        let at = leg.attach(Attached { feed: key, target: None, steering: Steering::default(), sender });
+        feed.viewers.push(Viewer { slot, at, layer });
+        if leg.srtp.is_some() {
+            leg.make_control(now);
+            if let Some(attached) = &mut leg.consumers[at] {
+                attached.sender.start(&feed.ring, now, leg.control.as_deref());
+            }
         }
         self.list_if_busy(slot);
     }
 
-    fn open_feed(&mut self, producer: Arc<ProducerShared>) -> FeedKey {
+    /// The feed of a layer, opened where it is not yet.
+    fn feed_of(&mut self, layer: &Arc<LayerShared>) -> FeedKey {
+        if let Some(key) = self.by_layer.get(&layer.id) {
+            return *key;
+        }
         self.next_feed += 1;
         let key = FeedKey(self.next_feed);
-        producer.command(ProducerCommand::Attach { shard: self.shard, key });
-        self.by_producer.insert(producer.id, key);
-        self.feeds
-            .insert(key, Feed { producer, frames: None, ring: FrameRing::default(), viewers: Vec::new() });
+        layer.command(LayerCommand::Attach { shard: self.shard, key });
+        self.by_layer.insert(layer.id, key);
+        let feed = Feed {
+            layer: layer.clone(),
+            frames: None,
+            ring: FrameRing::default(),
+            viewers: Vec::new(),
+        };
+        self.feeds.insert(key, feed);
         key
     }
 
-    /// The producer has answered: here are the group so far and the way its frames will come.
+    /// A layer's task has answered: here are the group so far and the way its frames will come.
     pub(super) fn feed_arrived(
         &mut self,
         key: FeedKey,
@@ -236,18 +308,22 @@ impl Table {
         for frame in group {
             feed.ring.push(frame);
         }
-        for &(slot, at) in &feed.viewers {
-            if let Some(leg) = self.legs.get_mut(slot)
-                && leg.srtp.is_some()
-                && let Some(Some(attached)) = leg.consumers.get_mut(at)
-            {
-                attached.sender.start(&feed.ring, now);
-                list(&mut self.busy, leg, slot);
+        for viewer in &feed.viewers {
+            let Some(leg) = self.legs.get_mut(viewer.slot).filter(|leg| leg.srtp.is_some()) else { continue };
+            let control = leg.control.as_deref();
+            if let Some(Some(attached)) = leg.consumers.get_mut(viewer.at) {
+                if attached.feed == key {
+                    attached.sender.start(&feed.ring, now, control);
+                } else if attached.sender.switch_now(&feed.ring, now, control) {
+                    self.switched.push((viewer.slot, viewer.at, attached.gone_over(key)));
+                }
+                list(&mut self.busy, leg, viewer.slot);
             }
         }
+        self.leave_old_feeds();
     }
 
-    /// The producer has ended, and with it all its consumers.
+    /// A layer has ended: if it is the first one, its producer has, and with it all its consumers.
     pub(super) fn feed_ended(
         &mut self,
         key: FeedKey,
@@ -256,14 +332,37 @@ impl Table {
         wire: &mut SendOnly<'_>,
     ) {
         let Some(feed) = self.feeds.remove(&key) else { return };
-        self.by_producer.remove(&feed.producer.id);
-        for (slot, at) in feed.viewers {
+        self.by_layer.remove(&feed.layer.id);
+        for Viewer { slot, at, layer } in feed.viewers {
             let Some(leg) = self.legs.get_mut(slot) else { continue };
-            if let Some(attached) = leg.consumers[at].take() {
-                leg.say_bye(attached.sender.setup().ssrc, wire);
-                attached.sender.setup().shared.set_closed(ConsumerCloseReason::Producer);
+            let Some(Some(attached)) = leg.consumers.get_mut(at) else { continue };
+            if attached.target == Some(key) {
+                attached.target = None;
+                attached.sender.aim(None);
+            } else if layer == 0 {
+                self.remove_consumer(slot, at, ConsumerCloseReason::Producer, wire);
+                self.close_if_exhausted(slot, CloseReason::Producer, routes, now, wire);
+            } else {
+                // A sub stream went away: the others stay.
+                self.share_out(slot, now);
             }
-            self.close_if_exhausted(slot, CloseReason::Producer, routes, now, wire);
+        }
+    }
+
+    /// Takes viewers that have another layer's frames now out of the feeds that they had before.
+    fn leave_old_feeds(&mut self) {
+        while let Some((slot, at, key)) = self.switched.pop() {
+            self.leave(key, slot, at);
+        }
+    }
+
+    fn leave(&mut self, key: FeedKey, slot: usize, at: usize) {
+        let Some(feed) = self.feeds.get_mut(&key) else { return };
+        feed.viewers.retain(|viewer| (viewer.slot, viewer.at) != (slot, at));
+        if feed.viewers.is_empty() {
+            feed.layer.command(LayerCommand::Detach { shard: self.shard, key });
+            self.by_layer.remove(&feed.layer.id);
+            self.feeds.remove(&key);
         }
     }
 
@@ -298,16 +397,15 @@ impl Table {
             let Some(Some(attached)) = self.legs.get(slot).and_then(|leg| leg.consumers.get(at)) else {
                 continue;
             };
-            let (feed, setup) = (attached.feed, attached.sender.setup());
-            if setup.producer.is_closed() {
-                // Ends this consumer with all others of the producer.
-                return self.feed_ended(feed, routes, now, wire);
-            }
-            if setup.shared.is_closed() {
+            let setup = attached.sender.setup();
+            if setup.layers[0].layer.is_closed() {
+                self.remove_consumer(slot, at, ConsumerCloseReason::Producer, wire);
+            } else if setup.shared.is_closed() {
                 self.remove_consumer(slot, at, ConsumerCloseReason::Requested, wire);
             }
         }
         self.close_if_exhausted(slot, CloseReason::Requested, routes, now, wire);
+        self.share_out(slot, now);
     }
 
     fn remove_consumer<W: Wire>(
@@ -321,22 +419,18 @@ impl Table {
         let Some(attached) = leg.consumers.get_mut(at).and_then(Option::take) else { return };
         leg.say_bye(attached.sender.setup().ssrc, wire);
         attached.sender.setup().shared.set_closed(reason);
-        let Some(feed) = self.feeds.get_mut(&attached.feed) else { return };
-        feed.viewers.retain(|viewer| *viewer != (slot, at));
-        if feed.viewers.is_empty() {
-            let key = attached.feed;
-            feed.producer.command(ProducerCommand::Detach { shard: self.shard, key });
-            self.by_producer.remove(&feed.producer.id);
-            self.feeds.remove(&key);
+        for key in [Some(attached.feed), attached.target].into_iter().flatten() {
+            self.leave(key, slot, at);
         }
     }
 
     /// The handshake is complete: media may flow at once.
     pub(super) fn connected(&mut self, slot: usize, now: Instant) {
         let Some(leg) = self.legs.get_mut(slot) else { return };
+        leg.make_control(now);
         for attached in leg.consumers.iter_mut().flatten() {
             if let Some(feed) = self.feeds.get(&attached.feed) {
-                attached.sender.start(&feed.ring, now);
+                attached.sender.start(&feed.ring, now, leg.control.as_deref());
             }
         }
         self.list_if_busy(slot);
@@ -350,15 +444,26 @@ impl Table {
     }
 
     /// Sends the frames of a feed to its viewers.
-    pub(super) fn fan_out(&mut self, key: FeedKey, wire: &mut SendOnly<'_>, scratch: &mut Vec<u8>) {
+    pub(super) fn fan_out(
+        &mut self,
+        key: FeedKey,
+        now: Instant,
+        clock: &SharedClock,
+        wire: &mut SendOnly<'_>,
+        scratch: &mut Vec<u8>,
+    ) {
         let Some(feed) = self.feeds.get_mut(&key) else { return };
         let Some(frames) = &mut feed.frames else { return };
         while let Ok(frame) = frames.pop() {
-            for &(slot, at) in &feed.viewers {
+            for &Viewer { slot, at, layer } in &feed.viewers {
                 let Some(leg) = self.legs.get_mut(slot) else { continue };
                 let (Some(srtp), Some(path)) = (&mut leg.srtp, &leg.path) else { continue };
                 let Some(Some(attached)) = leg.consumers.get_mut(at) else { continue };
-                attached.sender.live(&frame, &mut Outlet { srtp, wire, path, scratch });
+                let control = leg.control.as_deref_mut();
+                let mut outlet = Outlet { srtp, wire, path, scratch, control, now, clock };
+                if attached.sender.live(layer, &frame, &mut outlet) == Live::Switched {
+                    self.switched.push((slot, at, attached.gone_over(key)));
+                }
                 if attached.sender.is_busy() && !leg.listed {
                     leg.listed = true;
                     self.busy.push(slot);
@@ -366,13 +471,15 @@ impl Table {
             }
             feed.ring.push(frame);
         }
+        self.leave_old_feeds();
     }
 
-    /// One millisecond of pacing, replays and handshake timers for the connections on the list.
+    /// One millisecond of pacing, replays, probes and handshake timers for the connections on the list.
     pub(super) fn tick(
         &mut self,
         routes: &Arc<Routes>,
         now: Instant,
+        clock: &SharedClock,
         wire: &mut SendOnly<'_>,
         scratch: &mut Vec<u8>,
     ) {
@@ -384,10 +491,18 @@ impl Table {
                 return false;
             }
             if let (Some(srtp), Some(path)) = (&mut leg.srtp, &leg.path) {
+                let control = leg.control.as_deref_mut();
+                let mut outlet = Outlet { srtp, wire, path, scratch, control, now, clock };
                 for attached in leg.consumers.iter_mut().flatten().filter(|a| a.sender.is_busy()) {
-                    if let Some(feed) = feeds.get(&attached.feed) {
-                        attached.sender.pump(&feed.ring, now, &mut Outlet { srtp, wire, path, scratch });
-                    }
+                    let ring = feeds.get(&attached.feed).map(|feed| &feed.ring);
+                    attached.sender.pump(ring, &mut outlet);
+                }
+                let padding = outlet.control.as_mut().map_or(0, |control| control.padding());
+                if padding > 0
+                    && let Some(attached) = leg.consumers.iter_mut().flatten().find(|a| a.sender.can_pad())
+                {
+                    let ring = ring_of(feeds, attached.feed, attached.sender.layer());
+                    attached.sender.pad(padding, &ring, &mut outlet);
                 }
             }
             leg.listed = leg.is_busy();
@@ -395,6 +510,52 @@ impl Table {
         });
         for (slot, reason) in std::mem::take(&mut self.finished) {
             self.close(slot, reason, routes, now, wire);
+        }
+    }
+
+    /// Shares what the connection is believed to carry out to its consumers: which layer each of them gets, and how much
+    /// of it.
+    pub(super) fn share_out(&mut self, slot: usize, now: Instant) {
+        let Some(leg) = self.legs.get_mut(slot).filter(|leg| leg.srtp.is_some()) else { return };
+        leg.share_out(now);
+        for at in 0..leg.consumers.len() {
+            let Some(Some(attached)) = self.legs[slot].consumers.get(at) else { continue };
+            let Some(wanted) = attached.steering.choice().layer else { continue };
+            let (present, aimed) = (attached.sender.layer(), attached.sender.target());
+            if wanted == present && aimed.is_some() {
+                self.take_aim(slot, at, None, now);
+            } else if wanted != present && aimed != Some(wanted) {
+                self.take_aim(slot, at, Some(wanted), now);
+            }
+        }
+        self.list_if_busy(slot);
+    }
+
+    /// Lets a consumer go over to `layer`, or stay where it is.
+    fn take_aim(&mut self, slot: usize, at: usize, layer: Option<usize>, now: Instant) {
+        let attached = |legs: &mut Slab<Box<Leg>>| -> Option<Attached> { legs.get_mut(slot)?.consumers.get_mut(at)?.take() };
+        let Some(mut consumer) = attached(&mut self.legs) else { return };
+        if let Some(key) = consumer.target.take() {
+            self.leave(key, slot, at);
+        }
+        consumer.sender.aim(layer);
+        let mut old = None;
+        if let Some(layer) = layer {
+            let key = self.feed_of(&consumer.sender.setup().layers[layer].layer.clone());
+            consumer.target = Some(key);
+            let control = self.legs.get(slot).and_then(|leg| leg.control.as_deref());
+            if let Some(feed) = self.feeds.get_mut(&key) {
+                feed.viewers.push(Viewer { slot, at, layer });
+                if consumer.sender.switch_now(&feed.ring, now, control) {
+                    old = Some(consumer.gone_over(key));
+                }
+            }
+        }
+        if let Some(leg) = self.legs.get_mut(slot) {
+            leg.consumers[at] = Some(consumer);
+        }
+        if let Some(key) = old {
+            self.leave(key, slot, at);
         }
     }
 
@@ -422,11 +583,16 @@ impl Table {
         for ufrag in leg.ufrags() {
             self.by_ufrag.remove(ufrag);
         }
-        let addresses: Vec<SocketAddr> = leg.addresses.iter().map(|known| known.0).collect();
-        for address in &addresses {
-            if self.by_address.get(address) == Some(&slot) {
-                self.by_address.remove(address);
+        let mut addresses = Vec::with_capacity(leg.paths.len());
+        for known in &leg.paths {
+            let origin = known.path.origin();
+            if self.by_origin.get(&origin) == Some(&slot) {
+                self.by_origin.remove(&origin);
             }
+            if let Origin::Udp(address) = origin {
+                addresses.push(address);
+            }
+            wire.release(&known.path);
         }
         routes.remove(leg.id, &addresses);
         tracing::debug!(transport = %leg.shared.id, %reason, "viewer's connection ended");
@@ -440,6 +606,16 @@ impl Table {
             self.close(slot, CloseReason::Shutdown, routes, now, wire);
         }
     }
+}
+
+/// Gives the frames of the layer that is sent: those of the one before are gone with its feed.
+pub(super) fn ring_of<'f>(
+    feeds: &'f HashMap<FeedKey, Feed>,
+    feed: FeedKey,
+    present: usize,
+) -> impl Fn(usize) -> Option<&'f FrameRing> {
+    let ring = feeds.get(&feed).map(|feed| &feed.ring);
+    move |layer| ring.filter(|_| layer == present)
 }
 
 fn list(busy: &mut Vec<usize>, leg: &mut Leg, slot: usize) {

@@ -1,24 +1,62 @@
-//! The UDP sockets of a shard.
+//! The sockets of a shard: UDP here, TCP in [`super::tcp`].
 
+use super::tcp::{self, Connection, TcpKey, TcpPorts};
+use super::tcp_limits::Admission;
 use crate::config::SfuConfig;
 use crate::error::StartError;
+use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What carries the datagrams of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// A UDP socket of the shard, by its place.
+    Udp(u32),
+    /// A TCP connection of the shard.
+    Tcp(TcpKey),
+}
 
 /// Where a connection's packets go, and from where: replies leave from the address that was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Path {
-    /// Which of the shard's sockets.
-    pub(crate) socket: usize,
+    /// The socket.
+    pub(crate) carrier: Carrier,
     /// The viewer's address.
     pub(crate) peer: SocketAddr,
     /// This machine's address on the path.
     pub(crate) local: Option<IpAddr>,
+}
+
+/// Where datagrams come from, by which a shard tells viewers apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Origin {
+    /// An address that sends over UDP.
+    Udp(SocketAddr),
+    /// A TCP connection, whose address may be somebody else's on UDP.
+    Tcp(TcpKey),
+}
+
+impl Path {
+    /// A path on a UDP socket of the shard.
+    pub(crate) const fn udp(socket: u32, peer: SocketAddr, local: Option<IpAddr>) -> Self {
+        Self { carrier: Carrier::Udp(socket), peer, local }
+    }
+
+    /// Where datagrams on this path come from.
+    pub(crate) const fn origin(&self) -> Origin {
+        match self.carrier {
+            Carrier::Udp(_) => Origin::Udp(self.peer),
+            Carrier::Tcp(key) => Origin::Tcp(key),
+        }
+    }
 }
 
 /// What became of a send.
@@ -39,6 +77,9 @@ pub(crate) trait Wire {
 
     /// Sends `data` as datagrams of `segment` bytes, the last of which may be shorter.
     fn send(&mut self, path: &Path, data: &[u8], segment: usize) -> Sent;
+
+    /// Nothing more will be sent on this path. What was sent still leaves.
+    fn release(&mut self, _path: &Path) {}
 }
 
 /// Segments in one send: the kernel takes 64 and no more than 64 KiB.
@@ -48,13 +89,13 @@ const MAX_SEGMENTS: usize = 44;
 const RECEIVE_BUFFER: usize = 64 << 10;
 
 /// The longest datagram of a viewer that is looked at: checks, handshakes and reports stay well below.
-const MAX_DATAGRAM: usize = 2_048;
+pub(super) const MAX_DATAGRAM: usize = 2_048;
 
 /// Receive buffers, thus reads with one system call.
 const RECEIVE_BATCH: usize = if BATCH_SIZE < 8 { BATCH_SIZE } else { 8 };
 
 #[derive(Debug)]
-struct MediaSocket {
+pub(super) struct MediaSocket {
     socket: UdpSocket,
     state: UdpSocketState,
     /// Bound to one address, which is then the source of whatever is sent.
@@ -68,6 +109,7 @@ struct MediaSocket {
 pub(crate) struct Sockets {
     sockets: Vec<MediaSocket>,
     buffers: Vec<Vec<u8>>,
+    tcp: TcpPorts,
 }
 
 /// A socket bound so that other shards may bind the same address.
@@ -93,45 +135,88 @@ fn bind(address: SocketAddr, buffer_bytes: usize) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-/// Binds the sockets of all shards: `[shard][address]`, and the addresses that could be bound.
+/// Attempts to find a port that is free on UDP and on TCP, where none was asked for.
+const PORT_ATTEMPTS: usize = 16;
+
+/// Sockets and listeners of one shard.
+#[derive(Debug, Default)]
+struct Ports {
+    udp: Vec<UdpSocket>,
+    tcp: Vec<TcpListener>,
+    /// The addresses that could be bound.
+    bound: Vec<SocketAddr>,
+}
+
+impl Ports {
+    /// Binds what is configured, each address on the same port with both protocols.
+    fn bind(config: &SfuConfig) -> Result<Self, StartError> {
+        let mut ports = Self::default();
+        for &wanted in &config.listen {
+            let mut address = wanted;
+            if address.port() == 0
+                && let Some(first) = ports.bound.first()
+            {
+                address.set_port(first.port());
+            }
+            match bind(address, config.socket_buffer_bytes) {
+                Ok(socket) => {
+                    let local =
+                        socket.local_addr().map_err(|source| StartError::Bind { address: wanted, source })?;
+                    if config.tcp {
+                        ports.tcp.push(listen(local)?);
+                    }
+                    ports.bound.push(local);
+                    ports.udp.push(socket);
+                }
+                // A machine without IPv6 is no reason to refuse.
+                Err(source)
+                    if wanted.is_ipv6() && wanted.ip().is_unspecified() && !ports.bound.is_empty() =>
+                {
+                    tracing::info!(address = %wanted, error = %source, "not listening on IPv6");
+                }
+                Err(source) => return Err(StartError::Bind { address: wanted, source }),
+            }
+        }
+        if ports.bound.is_empty() { Err(StartError::NoAddress) } else { Ok(ports) }
+    }
+
+    /// The same; a free port is looked for anew when another program has it on TCP.
+    fn find(config: &SfuConfig) -> Result<Self, StartError> {
+        let mut attempts = PORT_ATTEMPTS;
+        loop {
+            attempts -= 1;
+            match Self::bind(config) {
+                Err(StartError::Listen { .. })
+                    if attempts > 0 && config.listen.iter().all(|a| a.port() == 0) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// The same addresses for one more shard.
+    fn again(&self, config: &SfuConfig) -> Result<Self, StartError> {
+        let bind = |&address| {
+            bind(address, config.socket_buffer_bytes).map_err(|source| StartError::Bind { address, source })
+        };
+        let udp = self.bound.iter().map(bind).collect::<Result<_, _>>()?;
+        let listeners = self.bound.iter().filter(|_| config.tcp);
+        let tcp = listeners.map(|&address| listen(address)).collect::<Result<_, _>>()?;
+        Ok(Self { udp, tcp, bound: self.bound.clone() })
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    tcp::listen(address).map_err(|source| StartError::Listen { address, source })
+}
+
+/// Binds the sockets of all shards: `[shard]`, and the addresses that could be bound.
 pub(crate) fn bind_all(config: &SfuConfig) -> Result<(Vec<Sockets>, Vec<SocketAddr>), StartError> {
-    let mut port = None;
-    let mut bound = Vec::new();
-    let mut first: Vec<UdpSocket> = Vec::new();
-    for &wanted in &config.listen {
-        let mut address = wanted;
-        if address.port() == 0 {
-            address.set_port(port.unwrap_or(0));
-        }
-        match bind(address, config.socket_buffer_bytes) {
-            Ok(socket) => {
-                let local =
-                    socket.local_addr().map_err(|source| StartError::Bind { address: wanted, source })?;
-                port.get_or_insert(local.port());
-                bound.push(local);
-                first.push(socket);
-            }
-            // A machine without IPv6 is no reason to refuse.
-            Err(source) if wanted.is_ipv6() && wanted.ip().is_unspecified() && !bound.is_empty() => {
-                tracing::info!(address = %wanted, error = %source, "not listening on IPv6");
-            }
-            Err(source) => return Err(StartError::Bind { address: wanted, source }),
-        }
-    }
-    if bound.is_empty() {
-        return Err(StartError::NoAddress);
-    }
-    let mut shards = vec![Sockets::new(first)?];
-    for _ in 1..config.shard_count() {
-        let sockets = bound
-            .iter()
-            .map(|&address| {
-                bind(address, config.socket_buffer_bytes)
-                    .map_err(|source| StartError::Bind { address, source })
-            })
-            .collect::<Result<_, _>>()?;
-        shards.push(Sockets::new(sockets)?);
-    }
+    let admission = Admission::new(config.max_tcp_connections, config.max_tcp_connections_per_address);
+    let first = Ports::find(config)?;
+    let bound = first.bound.clone();
+    let others = (1..config.shard_count()).map(|_| first.again(config)).collect::<Result<Vec<_>, _>>()?;
+    let shards = std::iter::once(first).chain(others);
+    let shards = shards.map(|ports| Sockets::new(ports, admission.clone())).collect::<Result<_, _>>()?;
     Ok((shards, bound))
 }
 
@@ -143,8 +228,9 @@ pub(crate) struct Received<'a> {
 }
 
 impl Sockets {
-    fn new(sockets: Vec<UdpSocket>) -> Result<Self, StartError> {
-        let sockets = sockets
+    fn new(ports: Ports, admission: Arc<Admission>) -> Result<Self, StartError> {
+        let sockets = ports
+            .udp
             .into_iter()
             .map(|socket| {
                 let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
@@ -153,21 +239,53 @@ impl Sockets {
             })
             .collect::<io::Result<_>>()
             .map_err(StartError::Thread)?;
-        Ok(Self { sockets, buffers: vec![vec![0; RECEIVE_BUFFER]; RECEIVE_BATCH] })
+        let tcp = TcpPorts::new(ports.tcp, admission);
+        Ok(Self { sockets, buffers: vec![vec![0; RECEIVE_BUFFER]; RECEIVE_BATCH], tcp })
     }
 
-    pub(crate) fn register(&self, registry: &Registry) -> io::Result<()> {
+    pub(crate) fn register(&mut self, registry: &Registry) -> io::Result<()> {
         for (token, socket) in self.sockets.iter().enumerate() {
             registry.register(&mut SourceFd(&socket.socket.as_raw_fd()), Token(token), Interest::READABLE)?;
         }
-        Ok(())
+        self.tcp.register(registry)
     }
 
-    /// The poll set says that a socket has something to read.
-    pub(crate) fn set_readable(&mut self, token: Token) {
-        if let Some(socket) = self.sockets.get_mut(token.0) {
-            socket.readable = true;
+    /// The poll set says that a socket has something to read, or may be written to again.
+    pub(crate) fn set_ready(&mut self, event: &Event) {
+        match self.sockets.get_mut(event.token().0) {
+            Some(socket) => socket.readable = true,
+            None => self.tcp.set_ready(event),
         }
+    }
+
+    /// Whether TCP connections are open, which want [`Self::sweep`] now and then.
+    pub(crate) fn has_connections(&self) -> bool {
+        !self.tcp.is_empty()
+    }
+
+    /// Whether something waits to be handled that no event will tell of.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.tcp.has_unread()
+    }
+
+    /// Takes a TCP connection over from another shard.
+    pub(crate) fn adopt(&mut self, connection: Connection) {
+        self.tcp.adopt(connection);
+    }
+
+    /// The TCP connections that go to other shards, by their number.
+    pub(crate) fn departures(&mut self) -> impl Iterator<Item = (usize, Connection)> {
+        self.tcp.departures()
+    }
+
+    /// A TCP connection of a viewer that has ended.
+    pub(crate) fn lost(&mut self) -> Option<Origin> {
+        self.tcp.lost().map(Origin::Tcp)
+    }
+
+    /// Closes TCP connections that are not used.
+    pub(crate) fn sweep(&mut self, now: Instant) {
+        self.tcp.sweep(now);
     }
 
     /// Asks again for segmentation where it was given up: a single path can be to blame.
@@ -186,9 +304,10 @@ impl Sockets {
     pub(crate) fn receive(
         &mut self,
         batches: usize,
+        now: Instant,
         mut handle: impl FnMut(&mut SendOnly<'_>, &Received<'_>),
     ) -> bool {
-        let mut more = false;
+        let mut more = self.tcp.receive(&self.sockets, now, &mut handle);
         for index in 0..self.sockets.len() {
             if self.sockets[index].readable {
                 let left = self.receive_on(index, batches, &mut handle);
@@ -222,37 +341,77 @@ impl Sockets {
                 if meta.addr.port() == 0 {
                     continue;
                 }
-                let path = Path { socket: index, peer: meta.addr, local: meta.dst_ip };
+                let path = Path::udp(index as u32, meta.addr, meta.dst_ip);
                 let datagrams = buffer[..meta.len].chunks(meta.stride.max(1));
                 for data in datagrams.filter(|data| data.len() <= MAX_DATAGRAM) {
-                    handle(&mut SendOnly { sockets: &self.sockets }, &Received { path, data });
+                    let mut wire = SendOnly { sockets: &self.sockets, tcp: &mut self.tcp };
+                    handle(&mut wire, &Received { path, data });
                 }
             }
         }
         true
     }
 
-    pub(crate) const fn sender(&self) -> SendOnly<'_> {
-        SendOnly { sockets: self.sockets.as_slice() }
+    pub(crate) const fn sender(&mut self) -> SendOnly<'_> {
+        SendOnly { sockets: self.sockets.as_slice(), tcp: &mut self.tcp }
     }
 }
 
 /// The sending half of a shard's sockets.
 #[derive(Debug)]
 pub(crate) struct SendOnly<'a> {
-    sockets: &'a [MediaSocket],
+    pub(super) sockets: &'a [MediaSocket],
+    pub(super) tcp: &'a mut TcpPorts,
+}
+
+impl SendOnly<'_> {
+    /// A valid check has come on this path.
+    pub(super) fn prove(&mut self, path: &Path) {
+        if let Carrier::Tcp(key) = path.carrier {
+            self.tcp.prove(key);
+        }
+    }
+
+    /// Moves the TCP connection of this path, if it is one and may move, to the shard that owns its viewer, which will
+    /// read again what is being handled.
+    pub(super) fn hand_over(&mut self, path: &Path, shard: usize) -> bool {
+        matches!(path.carrier, Carrier::Tcp(key) if self.tcp.hand_over(key, shard))
+    }
 }
 
 impl Wire for SendOnly<'_> {
     fn max_segments(&self, path: &Path) -> usize {
-        // Falls to 1 when the kernel or the card refuses segmentation.
-        self.sockets.get(path.socket).map_or(1, |socket| socket.state.max_gso_segments()).min(MAX_SEGMENTS)
+        match path.carrier {
+            // Falls to 1 when the kernel or the card refuses segmentation.
+            Carrier::Udp(socket) => self
+                .sockets
+                .get(socket as usize)
+                .map_or(1, |socket| socket.state.max_gso_segments())
+                .min(MAX_SEGMENTS),
+            Carrier::Tcp(_) => tcp::MAX_SEGMENTS,
+        }
     }
 
     fn send(&mut self, path: &Path, data: &[u8], segment: usize) -> Sent {
-        let Some(MediaSocket { socket, state, bound_to_one, .. }) = self.sockets.get(path.socket) else {
-            return Sent::Failed;
-        };
+        match path.carrier {
+            Carrier::Udp(socket) => match self.sockets.get(socket as usize) {
+                Some(socket) => socket.send(path, data, segment),
+                None => Sent::Failed,
+            },
+            Carrier::Tcp(key) => self.tcp.send(key, data, segment),
+        }
+    }
+
+    fn release(&mut self, path: &Path) {
+        if let Carrier::Tcp(key) = path.carrier {
+            self.tcp.end(key);
+        }
+    }
+}
+
+impl MediaSocket {
+    fn send(&self, path: &Path, data: &[u8], segment: usize) -> Sent {
+        let Self { socket, state, bound_to_one, .. } = self;
         let transmit = Transmit {
             destination: path.peer,
             ecn: None,

@@ -180,7 +180,7 @@ impl Movie {
         } else {
             let data = with_long_lengths(bytes, track.length_size)
                 .ok_or_else(|| ReplayError::Malformed(format!("sample {} is no picture", place.number)))?;
-            (h264::classify(&data).unwrap_or(UnitKind::Delta { disposable: false }), data)
+            (h264::classify(&data).unwrap_or(UnitKind::REFERENCE), data)
         };
         let time = |nanos| MediaTime::new(nanos, NANOS);
         Ok(Sample { pts: time(place.pts), dts: time(place.dts), pts_micros: place.pts / 1_000, kind, data })

@@ -1,15 +1,10 @@
 //! The description of a stream (RFC 8866; RFC 2326, appendix C).
 
 use super::payload;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use std::fmt::Write;
 use std::net::IpAddr;
 use vas_core::TrackId;
-use vas_core::media::{
-    AudioCodec, AudioFormat, Codec, StreamDesc, Track, TrackFormat, VideoCodec, VideoFormat, h265,
-};
+use vas_core::media::{AudioCodec, AudioFormat, Codec, StreamDesc, Track, TrackFormat};
 
 /// First payload type that is given by the description and not by RFC 3551.
 const DYNAMIC: u8 = 96;
@@ -58,7 +53,7 @@ fn write_track(sdp: &mut String, track: &Track) {
     let _ = write!(sdp, "m={kind} 0 RTP/AVP {pt}\r\na=rtpmap:{pt} {name}/{rate}");
     match &*track.format {
         TrackFormat::Video(video) => {
-            let _ = write!(sdp, "\r\na=fmtp:{pt} {}\r\n", video_parameters(video));
+            let _ = write!(sdp, "\r\na=fmtp:{pt} {}\r\n", video.fmtp());
             if let Some(fps) = video.fps {
                 let _ = write!(sdp, "a=framerate:{fps}\r\n");
             }
@@ -87,32 +82,10 @@ fn write_audio(sdp: &mut String, pt: u8, audio: &AudioFormat) {
     }
 }
 
-/// RFC 6184, section 8.1; RFC 7798, section 7.1.
-fn video_parameters(video: &VideoFormat) -> String {
-    let joined = |sets: &mut dyn Iterator<Item = &Bytes>| {
-        sets.map(|set| STANDARD.encode(set)).collect::<Vec<_>>().join(",")
-    };
-    if video.codec == VideoCodec::H265 {
-        let of =
-            |kind| joined(&mut video.parameter_sets.iter().filter(|set| h265::nal_unit_type(set) == kind));
-        format!(
-            "sprop-vps={};sprop-sps={};sprop-pps={}",
-            of(h265::nal_type::VPS),
-            of(h265::nal_type::SPS),
-            of(h265::nal_type::PPS)
-        )
-    } else {
-        format!(
-            "packetization-mode=1;profile-level-id={};sprop-parameter-sets={}",
-            video.profile_level_id(),
-            joined(&mut video.parameter_sets.iter())
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use std::net::Ipv4Addr;
     use std::num::NonZeroU32;
     use vas_core::testing;

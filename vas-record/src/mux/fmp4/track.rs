@@ -219,7 +219,7 @@ impl TrackWriter {
 const fn sample_flags(kind: UnitKind) -> u32 {
     match kind {
         UnitKind::Key(_) | UnitKind::Audio => flags::SYNC,
-        UnitKind::Delta { disposable: false } => flags::DELTA,
-        UnitKind::Delta { disposable: true } => flags::DISPOSABLE,
+        UnitKind::Delta { disposable: false, .. } => flags::DELTA,
+        UnitKind::Delta { disposable: true, .. } => flags::DISPOSABLE,
     }
 }

@@ -10,6 +10,7 @@ pub(in crate::db) struct Model {
     pub(in crate::db) tenant_id: String,
     pub(in crate::db) name: String,
     pub(in crate::db) rtsp_url: String,
+    pub(in crate::db) sub_rtsp_url: Option<String>,
     pub(in crate::db) description: Option<String>,
     pub(in crate::db) location: Option<String>,
     pub(in crate::db) created_at: DateTimeUtc,

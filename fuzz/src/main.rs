@@ -1,0 +1,17 @@
+//! One target under libFuzzer: `VAS_FUZZ_TARGET` names it, the arguments are libFuzzer's. Built and run by `run.sh`.
+
+#![no_main]
+
+mod targets;
+
+use std::sync::LazyLock;
+use targets::{TARGETS, Target};
+
+static TARGET: LazyLock<&Target> = LazyLock::new(|| {
+    let name = std::env::var("VAS_FUZZ_TARGET").unwrap_or_default();
+    let found = TARGETS.iter().find(|target| target.name == name);
+    let names = || TARGETS.map(|target| target.name).join(", ");
+    found.unwrap_or_else(|| panic!("set VAS_FUZZ_TARGET to one of: {}", names()))
+});
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (TARGET.run)(bytes));

@@ -1,0 +1,103 @@
+//! A device's main and sub stream: two sources and two streams of the hub, of which the outside sees one.
+//!
+//! The main stream has the id under which the stream is stored and shown; the sub stream's follows from it. What
+//! befalls the sub stream concerns nobody but its own source: the stream is what the main one is.
+
+use super::{Control, ControlError, LiveIds};
+use uuid::Uuid;
+use vas_core::StreamId;
+use vas_core::model::Device;
+use vas_ingest::{IngestStatus, Source};
+
+/// Where the version stands in a uuid (RFC 9562, section 4.2).
+const VERSION_SHIFT: u32 = 76;
+/// Custom ids (RFC 9562, section 5.8). Ids of streams are of version 7, so none is ever a sub stream's.
+const CUSTOM: u128 = 8;
+
+/// The hub's id of the sub stream that belongs to a stream; the same for ever.
+pub(crate) fn sub_stream(main: StreamId) -> StreamId {
+    let bits = main.as_uuid().as_u128() & !(0xf << VERSION_SHIFT);
+    Uuid::from_u128(bits | CUSTOM << VERSION_SHIFT).into()
+}
+
+/// Whether an id of the hub is a sub stream's.
+pub(super) fn is_sub_stream(id: StreamId) -> bool {
+    id.as_uuid().get_version_num() == CUSTOM as usize
+}
+
+/// Where a device's stream comes from.
+#[derive(Debug)]
+pub(super) struct Layers {
+    main: Source,
+    sub: Option<Source>,
+}
+
+impl Layers {
+    /// The sources of a device that feed `stream`. A sub stream whose address can't be read is left out: it was checked
+    /// when it was given, and the main stream must not miss a start for it.
+    pub(super) fn of(device: &Device, stream: StreamId) -> Result<Self, ControlError> {
+        let fields = &device.fields;
+        let main = Source::parse(stream, fields.name.as_str(), fields.url.expose())
+            .map_err(|error| ControlError::url("rtsp_url", &error))?;
+        let sub = fields.sub_url.as_ref().and_then(|url| {
+            Source::parse(sub_stream(stream), format!("{} (sub)", fields.name), url.expose())
+                .inspect_err(
+                    |error| tracing::error!(device = %device.id, %error, "the sub stream can't be read"),
+                )
+                .ok()
+        });
+        Ok(Self { main, sub })
+    }
+}
+
+impl Control {
+    /// Starts what is to run of a stream and makes it ready to be watched; a sub stream that it has no more is removed.
+    /// Sources that run already go on where their address is the same.
+    pub(super) async fn run(&self, layers: Layers) -> LiveIds {
+        let supervisor = &self.inner.supervisor;
+        let (stream, sub) = (layers.main.stream, layers.sub.as_ref().map(|sub| sub.stream));
+        supervisor.start(layers.main);
+        match layers.sub {
+            Some(sub) => supervisor.start(sub),
+            None => drop(supervisor.remove(sub_stream(stream)).await),
+        }
+        self.inner.live.open(stream, sub)
+    }
+
+    /// Stops a stream's sources; returns when both have ended.
+    pub(super) async fn stop_layers(&self, id: StreamId) {
+        let supervisor = &self.inner.supervisor;
+        tokio::join!(supervisor.stop(id), supervisor.stop(sub_stream(id)));
+    }
+
+    /// Begins anew with a stream's sources.
+    pub(super) async fn restart_layers(&self, id: StreamId) {
+        let supervisor = &self.inner.supervisor;
+        tokio::join!(supervisor.restart(id), supervisor.restart(sub_stream(id)));
+    }
+
+    /// Stops a stream's sources for good.
+    pub(super) async fn remove_layers(&self, id: StreamId) {
+        let supervisor = &self.inner.supervisor;
+        tokio::join!(supervisor.remove(id), supervisor.remove(sub_stream(id)));
+    }
+
+    /// What the sub stream of a stream does; `None` when it has none that runs.
+    pub(super) fn sub_status(&self, id: StreamId) -> Option<IngestStatus> {
+        self.inner.supervisor.status(sub_stream(id)).filter(|status| status.state.is_active())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stream_has_a_sub_stream_of_its_own() {
+        let [first, second] = [StreamId::random(), StreamId::random()];
+        let sub = sub_stream(first);
+        assert_eq!(sub, sub_stream(first));
+        assert_ne!(sub, sub_stream(second));
+        assert!(is_sub_stream(sub) && !is_sub_stream(first));
+    }
+}
