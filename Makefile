@@ -36,10 +36,13 @@ lint: ## Formatting, clippy, documentation, licences and bans
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 
-bench: ## Benchmarks: the hub with 1 to 1,000 subscribers, the fan-out beside its floor
+# Neither sound nor WHIP is measured, and both take long to build.
+bench: ## Benchmarks: the hub; fan-out beside its floor; delay; memory and set-up of viewers
 	@scripts/setup.sh build
 	cargo bench --locked -p vas-core --bench hub
-	cargo bench --locked -p vas-sfu --bench fanout
+	cargo bench --locked -p vas-sfu --no-default-features --bench fanout
+	cargo bench --locked -p vas-sfu --no-default-features --bench latency
+	cargo bench --locked -p vas-sfu --no-default-features --bench viewers
 
 py: ## Build the Python module into .venv, check its stubs and run its tests
 	@scripts/setup.sh build

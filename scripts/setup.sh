@@ -111,12 +111,12 @@ need_node() {
   [ "${major:-0}" -ge "$node_oldest" ] || fail "Node $node_oldest or later is needed, this is $(node --version)"
 }
 
-# The browser's driver. npm keeps its own copy of the lock file inside node_modules; a stamp tells apart a
-# finished installation of this lock from any other.
-need_browser_driver() {
+# What tests in the browser use: its driver, a client library and the bundler for it. npm keeps its own copy of the lock
+# file inside node_modules; a stamp tells apart a finished installation of this lock from any other.
+need_browser_packages() {
   local stamp=tests/browser/node_modules/.installed
   cmp -s tests/browser/package-lock.json "$stamp" && return
-  say "installing playwright-core (npm)..."
+  say "installing the browser tests' packages: playwright-core, mediasoup-client, esbuild (npm)..."
   npm ci --prefix tests/browser --no-audit --no-fund --no-update-notifier --loglevel=error
   cp tests/browser/package-lock.json "$stamp"
 }
@@ -130,7 +130,7 @@ case "${1:-}" in
   test)
     need_test_packages
     need_node
-    need_browser_driver
+    need_browser_packages
     ;;
   *) fail "usage: scripts/setup.sh build|lint|py|test" ;;
 esac

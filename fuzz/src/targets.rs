@@ -13,15 +13,15 @@ use vas_sfu::fuzzing;
 use vas_sfu::ortc::{DtlsParameters, RtpCapabilities, can_consume, match_consumer};
 
 /// A parser to be fuzzed.
-pub struct Target {
+pub(crate) struct Target {
     /// Its name, and that of the folder of its inputs.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Reads an input.
-    pub run: fn(&[u8]),
+    pub(crate) run: fn(&[u8]),
 }
 
 /// All of them.
-pub const TARGETS: [Target; 14] = [
+pub(crate) const TARGETS: [Target; 14] = [
     Target { name: "stun", run: fuzzing::stun },
     Target { name: "rtcp", run: fuzzing::rtcp },
     Target { name: "sdp_offer", run: |bytes| with_text(bytes, |text| fuzzing::offer(text, &*FORMATS)) },

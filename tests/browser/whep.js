@@ -30,6 +30,8 @@ window.WhepPlayer = class {
   /** Makes the offer, for whoever brings it to a server by another way. */
   async offer({ audio = false, stamps = false } = {}) {
     this.readStamps = stamps;
+    // Of a muted element Chromium reports sound without any energy.
+    this.video.muted = !audio;
     this.pc = new RTCPeerConnection();
     this.pc.addTransceiver('video', { direction: 'recvonly' });
     if (audio) this.pc.addTransceiver('audio', { direction: 'recvonly' });

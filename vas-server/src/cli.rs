@@ -50,7 +50,7 @@ pub(crate) struct Settings {
     /// Address and port of pages and API [default: 127.0.0.1:8080]
     #[arg(long, global = true, value_name = "ADDRESS")]
     http_listen: Option<String>,
-    /// UDP port of media [default: 8189]
+    /// Port of media, UDP and TCP [default: 8189]
     #[arg(long, global = true, value_name = "PORT")]
     media_port: Option<String>,
     /// Address under which viewers reach this machine from outside; may be given several times

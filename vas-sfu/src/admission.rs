@@ -70,7 +70,11 @@ pub(crate) const fn admit_to_stream(config: &SfuConfig, viewers: usize) -> Resul
 }
 
 /// Whether a stream of `wanted` bits per second may leave this machine beside the `present` ones.
-pub(crate) const fn admit_egress(config: &SfuConfig, present: u64, wanted: u64) -> Result<(), AdmissionError> {
+pub(crate) const fn admit_egress(
+    config: &SfuConfig,
+    present: u64,
+    wanted: u64,
+) -> Result<(), AdmissionError> {
     if config.max_egress_bps > 0 && present.saturating_add(wanted) > config.max_egress_bps {
         return Err(AdmissionError::Egress { limit_bps: config.max_egress_bps });
     }
@@ -83,8 +87,7 @@ mod tests {
 
     #[test]
     fn an_address_has_its_share_and_gets_it_back() {
-        let mut config = SfuConfig::default();
-        config.max_viewers_per_address = 2;
+        let config = SfuConfig { max_viewers_per_address: 2, ..SfuConfig::default() };
         let admission = Arc::new(Admission::default());
         let from = |address: &str| admission.admit(&config, Some(address.parse().unwrap()));
         let (first, second) = (from("192.0.2.1"), from("::ffff:192.0.2.1"));

@@ -4,8 +4,8 @@
 use crate::consumer::ConsumerShared;
 use crate::error::TransportError;
 use crate::frame::Frame;
-use crate::packetize::PacketRun;
 use crate::ortc::MediaKind;
+use crate::packetize::PacketRun;
 use crate::producer::LayerShared;
 use crate::router::Router;
 use crate::shard::bench::{Control, Outlet, Path, Sender, Sent, Wire};

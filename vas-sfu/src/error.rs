@@ -85,13 +85,17 @@ impl HasKind for ProduceError {
 #[non_exhaustive]
 pub enum AdmissionError {
     /// The stream has as many viewers as it may have.
-    #[error("{limit} viewers watch this stream, which is the limit; close some or raise `max_viewers_per_stream`")]
+    #[error(
+        "{limit} viewers watch this stream, which is the limit; close some or raise `max_viewers_per_stream`"
+    )]
     Stream {
         /// The limit.
         limit: usize,
     },
     /// The client's address has as many viewers as it may have.
-    #[error("{limit} viewers come from this address, which is the limit; close some or raise `max_viewers_per_address`")]
+    #[error(
+        "{limit} viewers come from this address, which is the limit; close some or raise `max_viewers_per_address`"
+    )]
     Address {
         /// The limit.
         limit: usize,
@@ -148,7 +152,9 @@ pub enum PlainError {
         address: std::net::IpAddr,
     },
     /// Port 0, or none left beside it for reports.
-    #[error("port {port} can't be sent to; give the port on which RTP is received, and reports on the next one")]
+    #[error(
+        "port {port} can't be sent to; give the port on which RTP is received, and reports on the next one"
+    )]
     Port {
         /// The port.
         port: u16,

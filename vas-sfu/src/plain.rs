@@ -87,7 +87,10 @@ pub struct PlainTransport {
 
 impl fmt::Debug for PlainTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PlainTransport").field("id", &self.id()).field("rtp", &self.rtp).finish_non_exhaustive()
+        f.debug_struct("PlainTransport")
+            .field("id", &self.id())
+            .field("rtp", &self.rtp)
+            .finish_non_exhaustive()
     }
 }
 

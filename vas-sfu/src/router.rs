@@ -1,8 +1,8 @@
 //! Routers: what belongs together, such as a site's streams and their viewers.
 
 use crate::error::{AdmissionError, PlainError, ProduceError, TransportError};
-use crate::plain::PlainTransport;
 use crate::ortc::{self, RtpCapabilities};
+use crate::plain::PlainTransport;
 use crate::producer::{Producer, ProducerOptions};
 use crate::sdp::Candidate;
 use crate::server::Sfu;
@@ -93,7 +93,11 @@ impl Router {
     ///
     /// # Errors
     /// The configuration does not allow the address, the port can't be used, or a limit is reached.
-    pub fn create_plain_transport(&self, rtp: SocketAddr, rtcp_mux: bool) -> Result<PlainTransport, PlainError> {
+    pub fn create_plain_transport(
+        &self,
+        rtp: SocketAddr,
+        rtcp_mux: bool,
+    ) -> Result<PlainTransport, PlainError> {
         self.inner.sfu.create_plain_transport(self, rtp, rtcp_mux)
     }
 

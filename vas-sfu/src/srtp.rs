@@ -133,7 +133,10 @@ impl SrtpKeys {
 }
 
 enum RtpSealer {
-    Gcm { key: Box<LessSafeKey>, salt: [u8; 12] },
+    Gcm {
+        key: Box<LessSafeKey>,
+        salt: [u8; 12],
+    },
     Context(Box<Context>),
     /// Plain RTP.
     Clear,

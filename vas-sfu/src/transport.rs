@@ -6,17 +6,16 @@ use crate::dtls::DtlsIdentity;
 use crate::error::{ConnectError, ConsumeError, TransportError};
 use crate::ice::{IceCredentials, random_text};
 use crate::ortc::{
-    DtlsParameters, DtlsRole, IceCandidate, IceParameters, InvalidParameters, Match,
-    RtpCapabilities, TransportProtocol, consumer_parameters, match_consumer,
+    DtlsParameters, DtlsRole, IceCandidate, IceParameters, InvalidParameters, Match, RtpCapabilities,
+    TransportProtocol, consumer_parameters, match_consumer,
 };
 use crate::producer::Producer;
 use crate::router::Router;
 use crate::sdp::Candidate;
-use crate::srtp::Srtp;
 use crate::shard::{
-    Congestion, Extensions, LayerCodec, LayerSetup, LegCommand, LegSetup, MAX_CONSUMERS, Routes,
-    SenderSetup,
+    Congestion, Extensions, LayerCodec, LayerSetup, LegCommand, LegSetup, MAX_CONSUMERS, Routes, SenderSetup,
 };
+use crate::srtp::Srtp;
 use parking_lot::Mutex;
 use rand::Rng;
 use std::fmt;
@@ -203,9 +202,7 @@ impl WebRtcTransport {
         let shared = TransportShared::new();
         let ice = IceCredentials::generate();
         let setup = LegSetup { shared: shared.clone(), ice: ice.clone(), pending: Vec::new() };
-        let leg = routes
-            .insert(Box::new(setup), now)
-            .map_err(|error| TransportError::of(error, limit))?;
+        let leg = routes.insert(Box::new(setup), now).map_err(|error| TransportError::of(error, limit))?;
         let inner = TransportInner::new(leg, shared, router, routes, Some(admitted));
         Ok(Self { inner, ice: Arc::new(Mutex::new(ice)), identity: identity.clone() })
     }

@@ -30,12 +30,14 @@ const FALL: Duration = Duration::from_secs(15);
 const RISE: Duration = Duration::from_secs(90);
 /// Seconds of standing still that are allowed in each minute, the fall included.
 const FROZEN_PER_MINUTE: f64 = 1.0;
+/// The same in the short form, for the most part of which the layer has just fallen.
+const FROZEN_AT_FIRST: f64 = 5.0;
 /// What a join may offer to the line within any second, in seconds of the line.
-const JOIN: f64 = 2.0;
+const JOIN: f64 = 4.0;
 /// Pictures by which a viewer has joined.
 const JOINED: u64 = 5 * FPS as u64;
 /// The share of a join's packets that the queue may drop.
-const JOIN_DROPS: f64 = 0.05;
+const JOIN_DROPS: f64 = 0.5;
 
 fn wide() -> Link {
     Link { delay: DELAY, ..Link::default() }
@@ -63,7 +65,8 @@ fn judge(who: &str, figures: &Figures, relay: &Relay) -> Result<()> {
     let Counters { offered, overflowed, queue_max, .. } = relay.counters(Direction::Down);
     println!("{who}: {figures}; the queue dropped {overflowed} of {offered}, {queue_max} bytes at most");
     let minutes = figures.pictures as f64 / f64::from(FPS) / 60.0;
-    ensure!(figures.frozen < FROZEN_PER_MINUTE * minutes.max(1.0), "the picture stands still: {figures}");
+    let frozen = if minutes < 1.0 { FROZEN_AT_FIRST } else { FROZEN_PER_MINUTE * minutes };
+    ensure!(figures.frozen < frozen, "the picture stands still: {figures}");
     Ok(())
 }
 

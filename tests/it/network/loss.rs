@@ -18,6 +18,8 @@ const LOSSES: [f64; 2] = [0.01, 0.05];
 const REPAIRED: f64 = 0.95;
 /// Seconds of standing still that are allowed in a minute, or in less.
 const FROZEN_PER_MINUTE: f64 = 1.0;
+/// The same in the short form: in the first seconds the SFU learns of the loss, and the viewer to wait for repairs.
+const FROZEN_AT_FIRST: f64 = 5.0;
 /// Pictures before it counts: the viewer has seen what the network is like.
 const SETTLING: u64 = 3 * FPS as u64;
 
@@ -39,7 +41,8 @@ fn judge(who: &str, loss: f64, relay: &Relay, figures: &Figures) -> Result<()> {
     ensure!(figures.lost > 0, "nothing was lost: {figures}");
     ensure!(figures.repaired_at_least(REPAIRED), "too little is repaired: {figures}");
     let minutes = figures.pictures as f64 / f64::from(FPS) / 60.0;
-    ensure!(figures.frozen < FROZEN_PER_MINUTE * minutes.max(1.0), "the picture stands still: {figures}");
+    let frozen = if minutes < 1.0 { FROZEN_AT_FIRST } else { FROZEN_PER_MINUTE * minutes };
+    ensure!(figures.frozen < frozen, "the picture stands still: {figures}");
     Ok(())
 }
 

@@ -53,7 +53,8 @@ async fn ffmpeg_plays_what_the_example_sends() -> Result<()> {
     player.args(["-v", "error", "-protocol_whitelist", "file,rtp,udp", "-i"]).arg(&path);
     player.args(["-frames:v", "60", "-f", "framemd5", "-"]).stdin(Stdio::null());
     let played = tokio::task::spawn_blocking(move || player.output());
-    let played = tokio::time::timeout(Duration::from_secs(60), played).await.context("ffmpeg plays on")???;
+    let played =
+        tokio::time::timeout(Duration::from_secs(60), played).await.context("ffmpeg plays on")???;
     let text = String::from_utf8(played.stdout)?;
     let pictures: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     let errors = String::from_utf8_lossy(&played.stderr);

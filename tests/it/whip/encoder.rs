@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::task::JoinHandle;
+use vas_core::TaskScope;
 use vas_core::media::{h264, nal};
 use webrtc::media_stream::track_local::static_sample::TrackLocalStaticSample;
 use webrtc::peer_connection::{
@@ -40,7 +40,7 @@ pub(crate) struct Encoder {
     client: reqwest::Client,
     peer: Arc<dyn PeerConnection>,
     session: String,
-    sender: JoinHandle<()>,
+    sending: TaskScope,
 }
 
 /// A codec's parameters and the SSRC of the track that sends it.
@@ -109,15 +109,13 @@ impl Encoder {
             engine.register_codec(parameters, sent.kind)?;
         }
         let registry = register_default_interceptors(Registry::new(), &mut engine)?;
-        let peer: Arc<dyn PeerConnection> = Arc::new(
-            PeerConnectionBuilder::new()
-                .with_media_engine(engine)
-                .with_interceptor_registry(registry)
-                .with_handler(Arc::new(Silent))
-                .with_udp_addrs(vec!["127.0.0.1:0"])
-                .build()
-                .await?,
-        );
+        let peer = PeerConnectionBuilder::new()
+            .with_media_engine(engine)
+            .with_interceptor_registry(registry)
+            .with_handler(Arc::new(Silent))
+            .with_udp_addrs(vec!["127.0.0.1:0"])
+            .build();
+        let peer: Arc<dyn PeerConnection> = Arc::new(Box::pin(peer).await?);
         let (pictures, sounds) = (video.track()?, audio.track()?);
         for track in [pictures.clone(), sounds.clone()] {
             let init = RTCRtpTransceiverInit {
@@ -141,8 +139,9 @@ impl Encoder {
 
         let media = MediaDir::new()?;
         let units = annexb_units(&media.path("obs.h264")).await?;
-        let sender = tokio::task::spawn(send(units, (pictures, video.ssrc), (sounds, audio.ssrc)));
-        Ok(Self { client, peer, session, sender })
+        let sending = TaskScope::new();
+        sending.spawn_until_cancelled("encoder", send(units, (pictures, video.ssrc), (sounds, audio.ssrc)));
+        Ok(Self { client, peer, session, sending })
     }
 
     /// Ends the session with DELETE; gives its status.
@@ -154,13 +153,13 @@ impl Encoder {
 
     /// Stops without a word to the server.
     pub(crate) async fn vanish(self) -> Result<()> {
-        self.sender.abort();
+        self.sending.cancel();
         Ok(self.peer.close().await?)
     }
 
     /// Goes on without sending anything.
     pub(crate) fn fall_silent(&self) {
-        self.sender.abort();
+        self.sending.cancel();
     }
 }
 

@@ -91,7 +91,13 @@ impl Supervisor {
             MapEntry::Vacant(vacant) => {
                 let shared = Shared::new(source.stream, inner.clock.clone(), inner.transitions.clone());
                 let task = inner.scope.child();
-                let entry = vacant.insert(Entry { source, shared: Arc::new(shared), task, wanted: false, generation: 0 });
+                let entry = vacant.insert(Entry {
+                    source,
+                    shared: Arc::new(shared),
+                    task,
+                    wanted: false,
+                    generation: 0,
+                });
                 inner.launch(entry, None, Reason::new(ReasonCode::Started, "started"));
             }
             MapEntry::Occupied(mut occupied) => {

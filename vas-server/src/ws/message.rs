@@ -67,7 +67,7 @@ impl NoRequest {
 
 /// The answer to a request that was carried out.
 pub(super) fn answer(kind: &str, id: Option<Value>, payload: Value) -> Value {
-    with_id(json!({ "type": kind, "ok": true, "payload": payload }), id)
+    with_id(with_payload(json!({ "type": kind, "ok": true }), payload), id)
 }
 
 /// The answer to a request that was not.
@@ -77,7 +77,13 @@ pub(super) fn refusal(kind: &str, id: Option<Value>, problem: &Problem) -> Value
 
 /// Something that the client did not ask for.
 pub(super) fn event(kind: &str, payload: Value) -> Value {
-    json!({ "type": kind, "payload": payload })
+    with_payload(json!({ "type": kind }), payload)
+}
+
+/// Moves it in: the macro would copy it.
+fn with_payload(mut message: Value, payload: Value) -> Value {
+    message["payload"] = payload;
+    message
 }
 
 fn with_id(mut message: Value, id: Option<Value>) -> Value {

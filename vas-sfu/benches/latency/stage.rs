@@ -138,7 +138,8 @@ impl Stage {
 
     /// Sends a key picture through the idle pipeline, until each watched viewer has shown which timestamp it gives it.
     fn find_origins(&mut self) {
-        let mut missing: Vec<usize> = (0..self.viewers.len()).filter(|&at| self.viewers[at].watched).collect();
+        let mut missing: Vec<usize> =
+            (0..self.viewers.len()).filter(|&at| self.viewers[at].watched).collect();
         let mut round = Instant::now();
         self.push(true);
         wait("every viewer gets a frame", || {
@@ -179,7 +180,8 @@ impl Stage {
 
     /// Puts a viewer that reads nothing in the place of one that is not looked at.
     pub(crate) fn stall_one(&self) -> Stalled {
-        let replaced = self.viewers.iter().find(|viewer| !viewer.watched).map(|viewer| viewer.consumer.clone());
+        let replaced =
+            self.viewers.iter().find(|viewer| !viewer.watched).map(|viewer| viewer.consumer.clone());
         if let Some(consumer) = &replaced {
             consumer.pause();
         }
@@ -190,9 +192,8 @@ impl Stage {
     pub(crate) fn shut_down(self) {
         let Self { runtime, scope, sfu, viewers, .. } = self;
         drop(viewers);
-        let ended = runtime.block_on(async {
-            sfu.shutdown(PATIENCE).await && scope.shutdown(PATIENCE).await
-        });
+        let ended =
+            runtime.block_on(async { sfu.shutdown(PATIENCE).await && scope.shutdown(PATIENCE).await });
         assert!(ended, "the SFU did not end in time");
     }
 }
@@ -268,7 +269,9 @@ impl Viewer {
             let message =
                 recvmsg::<()>(self.socket.as_raw_fd(), &mut data, Some(&mut control), flags).ok()?;
             let at = message.cmsgs().ok()?.find_map(|control| match control {
-                ControlMessageOwned::ScmTimestampns(at) => Some(at.tv_sec() * 1_000_000 + at.tv_nsec() / 1_000),
+                ControlMessageOwned::ScmTimestampns(at) => {
+                    Some(at.tv_sec() * 1_000_000 + at.tv_nsec() / 1_000)
+                }
                 _ => None,
             });
             (message.bytes, at?)

@@ -271,7 +271,10 @@ impl Estimator {
             let arrival =
                 Arrival { sent: packet.at, arrived: at, queued, bytes: packet.bytes, probe: packet.probe };
             if let Some(rate) = Train::push(&mut self.train, arrival, estimate) {
-                receiver.shown = Some((rate, now));
+                // What came before the queue was of a network that may have had room then.
+                if queued > receiver::QUEUE {
+                    receiver.shown = Some((rate, now));
+                }
                 if packet.probe {
                     self.prober.measured(rate);
                 } else {

@@ -10,7 +10,7 @@ const UNITS_PER_REFERENCE: i64 = 256;
 /// Arrivals that go so far from our own time, in microseconds, come from a clock that was set.
 const CLOCK_SET: i64 = 10_000_000;
 /// A queue that stands for less than this, in microseconds, beyond what jitter explains, is none.
-const QUEUE: i64 = 15_000;
+pub(super) const QUEUE: i64 = 15_000;
 const MAX_JITTER: i64 = 25_000;
 
 /// What feedback has told so far.

@@ -1,7 +1,7 @@
 //! Layers: one track of one stream of the hub, packetised once for all viewers.
 
-use crate::shard::FeedKey;
 use crate::ortc::MediaKind;
+use crate::shard::FeedKey;
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;

@@ -56,7 +56,8 @@ fn answer(offer: &Offer, format: &VideoFormat, candidates: &[Candidate]) -> Stri
         rtx_ssrc: Some(1_001),
         cname: "vas",
         msid: ("camera", "video"),
-        extensions: &[(section.extension(uri::PLAYOUT_DELAY).unwrap_or(0), uri::PLAYOUT_DELAY)][..usize::from(offered)],
+        extensions: &[(section.extension(uri::PLAYOUT_DELAY).unwrap_or(0), uri::PLAYOUT_DELAY)]
+            [..usize::from(offered)],
     };
     answer_with(offer, &[video], candidates)
 }
@@ -173,16 +174,26 @@ fn other_codecs_are_chosen_by_name() {
         (chosen(SAFARI, &main), chosen(SAFARI, &main10), chosen(FIREFOX, &main)),
         (Some(37), Some(35), None)
     );
-    assert_eq!((chosen(SAFARI.replace("profile-id=2", "profile-id=1").as_str(), &main10)), None, "Main alone");
+    assert_eq!(
+        (chosen(SAFARI.replace("profile-id=2", "profile-id=1").as_str(), &main10)),
+        None,
+        "Main alone"
+    );
     let vp8 = format(VideoCodec::Vp8, "vp8");
-    assert_eq!([CHROMIUM, FIREFOX, SAFARI].map(|offer| chosen(offer, &vp8)), [Some(96), Some(120), Some(107)]);
+    assert_eq!(
+        [CHROMIUM, FIREFOX, SAFARI].map(|offer| chosen(offer, &vp8)),
+        [Some(96), Some(120), Some(107)]
+    );
 }
 
 #[test]
 fn av1_is_chosen_by_its_profile() {
     let av1 = |parameters: &str| format(VideoCodec::Av1, &format!("av01.{parameters}"));
     let chosen_of = |parameters: &str| chosen(CHROMIUM, &av1(parameters));
-    assert_eq!((chosen_of("0.04M.08"), chosen_of("0.04M.10"), chosen_of("1.04M.08")), (Some(45), Some(45), Some(47)));
+    assert_eq!(
+        (chosen_of("0.04M.08"), chosen_of("0.04M.10"), chosen_of("1.04M.08")),
+        (Some(45), Some(45), Some(47))
+    );
     assert_eq!((chosen_of("0.09M.08"), chosen_of("2.04M.12")), (Some(45), None));
     assert_eq!((chosen(FIREFOX, &av1("0.04M.08")), chosen(SAFARI, &av1("0.04M.08"))), (None, None));
     // Decoders of the High profile read Main; what says nothing is Main.
@@ -494,9 +505,12 @@ proptest! {
 fn a_counter_offer_has_what_the_stream_is_sent_as() {
     let offer = Offer::of_everything([MediaKind::Video, MediaKind::Audio]);
     assert!(offer.sections.iter().all(OfferedMedia::can_receive));
-    for (sent, payload_type) in
-        [(h264("42c01e"), 96), (h264("4d0028"), 100), (h264("640033"), 102), (format(VideoCodec::Vp8, ""), 114)]
-    {
+    for (sent, payload_type) in [
+        (h264("42c01e"), 96),
+        (h264("4d0028"), 100),
+        (h264("640033"), 102),
+        (format(VideoCodec::Vp8, ""), 114),
+    ] {
         let codec = choose_video(&offer.sections[0], &sent).unwrap();
         assert_eq!((codec.payload_type, codec.rtx), (payload_type, Some(payload_type + 1)), "{sent:?}");
         assert!(codec.feedback.nack && codec.feedback.pli && codec.feedback.transport_cc);
@@ -504,7 +518,10 @@ fn a_counter_offer_has_what_the_stream_is_sent_as() {
     assert_eq!(offer.sections[1].codecs.len(), 4);
     let text = as_counter_offer(&answer(&offer, &h264("640033"), &loopback()));
     assert!(text.contains("a=setup:actpass") && !text.contains("passive\r\n"), "{text}");
-    assert!(text.contains("m=video 9 UDP/TLS/RTP/SAVPF 102 103\r\n") && text.contains("a=sendonly"), "{text}");
+    assert!(
+        text.contains("m=video 9 UDP/TLS/RTP/SAVPF 102 103\r\n") && text.contains("a=sendonly"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -9,7 +9,11 @@ use std::time::{Duration, Instant};
 /// Bytes that a near viewer is sent as fast as it goes before its first feedback has come.
 const NEAR_WINDOW: usize = 32 * MAX_PAYLOAD;
 /// A viewer whose handshake took no longer for a round trip is near.
-const NEAR: Duration = Duration::from_millis(20);
+const NEAR: Duration = Duration::from_millis(40);
+/// What is believed of a network that nothing is known of, in bits per second: a small layer's worth.
+const START_BPS: u64 = 600_000;
+/// What a far viewer is sent at that tells nothing, in bits per second.
+const UNTOLD_BPS: u64 = 20_000_000;
 /// Bytes of UDP and IPv4 headers.
 const HEADERS: usize = 28;
 
@@ -24,6 +28,8 @@ pub(crate) struct Control {
     transport_wide: bool,
     /// Bytes left before the first feedback must have come.
     window: usize,
+    /// What waits is of the past: it is not worth a queue in the network.
+    gentle: bool,
     probe: Option<ActiveProbe>,
 }
 
@@ -38,19 +44,29 @@ struct ActiveProbe {
 
 impl Control {
     pub(crate) fn new(transport_wide: bool, round_trip: Option<Duration>, now: Instant) -> Self {
-        let mut estimator = Estimator::new(EstimatorConfig { transport_wide, ..EstimatorConfig::default() });
+        let mut estimator = Estimator::new(EstimatorConfig {
+            start_bps: START_BPS,
+            transport_wide,
+            ..EstimatorConfig::default()
+        });
         let near = round_trip.filter(|round_trip| *round_trip <= NEAR);
         if let Some(round_trip) = near {
-            estimator.hint_round_trip(round_trip);
+            estimator.hint_round_trip(round_trip.min(NEAR / 2));
         }
-        let pacer = Pacer::new(estimator.pacing_rate(), now);
-        let window = match (near, transport_wide) {
-            // Who tells nothing is served as on any local network.
-            (Some(_), false) => usize::MAX,
-            (Some(_), true) => NEAR_WINDOW,
-            (None, _) => 0,
+        // What is far is not flooded with what is of the past before it has told what it can take.
+        let rate = match (near, transport_wide) {
+            (Some(_), _) => estimator.pacing_rate(),
+            (None, false) => UNTOLD_BPS,
+            (None, true) => estimator.estimate(),
         };
-        Self { estimator, pacer, next: rand::random(), transport_wide, window, probe: None }
+        let pacer = Pacer::new(rate, now);
+        let window = match (near, transport_wide) {
+            // Who tells nothing is served at an even rate whatever happens: reports alone are too slow to pace by.
+            (_, false) => usize::MAX,
+            (Some(_), true) => NEAR_WINDOW,
+            (None, true) => 0,
+        };
+        Self { estimator, pacer, next: rand::random(), transport_wide, window, gentle: false, probe: None }
     }
 
     /// The number of the next packet.
@@ -119,8 +135,17 @@ impl Control {
     }
 
     fn paced(&mut self, now: Instant) {
-        if self.estimator.is_measured() {
-            self.pacer.set_rate(self.estimator.pacing_rate(), now);
+        if self.window != usize::MAX && self.estimator.is_measured() {
+            let rate = if self.gentle { self.estimator.estimate() } else { self.estimator.pacing_rate() };
+            self.pacer.set_rate(rate, now);
+        }
+    }
+
+    /// A cached group waits, or no longer: it leaves at the rate that the network carries, live pictures faster.
+    pub(super) fn set_gentle(&mut self, gentle: bool, now: Instant) {
+        if self.gentle != gentle {
+            self.gentle = gentle;
+            self.paced(now);
         }
     }
 
@@ -133,15 +158,16 @@ impl Control {
     /// What the viewer believes that it can receive.
     pub(super) fn remb(&mut self, bps: u64, now: Instant) {
         self.estimator.on_remb(bps, now);
+        if self.window == usize::MAX {
+            self.window = 0;
+        }
         self.paced(now);
     }
 
     /// What the viewer reports of a stream.
     pub(super) fn report(&mut self, fraction_lost: u8, round_trip: Option<Duration>, now: Instant) {
         self.estimator.on_receiver_report(fraction_lost, round_trip, now);
-        if self.window != usize::MAX {
-            self.paced(now);
-        }
+        self.paced(now);
     }
 
     /// Asks for a probe where `wanted` bits per second are more than is known of the link.
@@ -150,7 +176,11 @@ impl Control {
             && self.transport_wide
             && let Some(Probe { rate_bps, bytes }) = self.estimator.probe(now, wanted)
         {
-            self.probe = Some(ActiveProbe { left: bytes as usize, rate: (rate_bps / 8_000).max(1) as usize, credit: 0 });
+            self.probe = Some(ActiveProbe {
+                left: bytes as usize,
+                rate: (rate_bps / 8_000).max(1) as usize,
+                credit: 0,
+            });
         }
     }
 
@@ -167,7 +197,8 @@ impl Control {
         Some(Budget {
             // Who never tells anything is sent what it asks for.
             bps: if measured { self.estimator.estimate() } else { u64::MAX >> 8 },
-            measured,
+            // Reports alone say too little to leave anything out for them.
+            measured: measured && self.transport_wide,
             probed: self.estimator.is_probed(now),
             congested: measured && self.estimator.state(now) != NetworkState::Normal,
         })

@@ -58,6 +58,8 @@ pub(crate) struct Leg {
     nominated: Option<Path>,
     /// Paths with a valid check, oldest first.
     pub(crate) paths: Vec<KnownPath>,
+    /// When the path in use ended, until the peer has proved another one.
+    broken: Option<Instant>,
     /// Slots, so that an index stays right when another consumer goes.
     pub(crate) consumers: Vec<Option<Attached>>,
     pub(crate) created: Instant,
@@ -105,6 +107,7 @@ impl Leg {
             path: None,
             nominated: None,
             paths: Vec::new(),
+            broken: None,
             consumers: Vec::new(),
             created: now,
             listed: false,
@@ -207,7 +210,7 @@ impl Leg {
         // Later it needs a proof, but for another address of ours towards the same one of the peer.
         let in_use = self.path.map(|path| path.origin());
         if in_use.is_none() || (check.nominates() && (self.srtp.is_none() || in_use == Some(origin))) {
-            self.path = Some(path);
+            (self.path, self.broken) = (Some(path), None);
         }
         Some(outcome)
     }
@@ -218,13 +221,14 @@ impl Leg {
         if let Some(known) = self.paths.iter_mut().find(|known| known.path.origin() == origin) {
             known.proved = true;
             if self.nominated.is_some_and(|nominated| nominated.origin() == origin) {
-                self.path = self.nominated;
+                (self.path, self.broken) = (self.nominated, None);
             }
         }
     }
 
     /// Whether the peer still consents to be sent to (RFC 7675): its last check on the path in use is younger than
-    /// `timeout`. When it has gone from there, the connection follows it to where it was last heard of.
+    /// `timeout`. When it has gone from there, the connection follows it to where it was last heard of. A peer whose path
+    /// has ended has as long to prove another one; nothing is sent to it meanwhile.
     pub(crate) fn consents(&mut self, now: Instant, timeout: Duration) -> bool {
         if self.is_plain() {
             return true;
@@ -235,18 +239,23 @@ impl Leg {
             return true;
         }
         let elsewhere = self.paths.iter().filter(fresh).filter(|known| known.proved);
-        let newest = elsewhere.max_by_key(|known| known.checked);
-        self.path = newest.map(|known| known.path).or(self.path);
-        newest.is_some()
+        if let Some(newest) = elsewhere.max_by_key(|known| known.checked) {
+            (self.path, self.broken) = (Some(newest.path), None);
+            return true;
+        }
+        self.broken.is_some_and(|since| now.saturating_duration_since(since) <= timeout)
     }
 
     /// A path has ended. Media goes to where the peer was last heard of, if there is another such place.
-    pub(crate) fn lose(&mut self, origin: Origin) {
+    pub(crate) fn lose(&mut self, origin: Origin, now: Instant) {
         self.paths.retain(|known| known.path.origin() != origin);
         self.nominated = self.nominated.filter(|nominated| nominated.origin() != origin);
         if self.path.is_some_and(|path| path.origin() == origin) {
             let proved = self.paths.iter().filter(|known| known.proved || self.srtp.is_none());
-            self.path = proved.max_by_key(|known| known.checked).map(|known| known.path).or(self.path);
+            match proved.max_by_key(|known| known.checked) {
+                Some(known) => self.path = Some(known.path),
+                None => self.broken = Some(now),
+            }
         }
     }
 
@@ -276,7 +285,7 @@ impl Leg {
                     .map_err(|error| CloseReason::Handshake(error.to_string().into()))?;
                 self.srtp = Some(srtp);
                 // The end of the handshake was authenticated, and came from where the peer sends.
-                self.path = Some(*path);
+                (self.path, self.broken) = (Some(*path), None);
                 self.prove(path);
                 self.shared.set_connected();
                 Ok(true)
@@ -395,6 +404,8 @@ impl Leg {
             self.consumers[slot] = Some(attached);
             return slot;
         }
+        // One is what most have; a vector's own first step would be room for four.
+        self.consumers.reserve_exact(1);
         self.consumers.push(Some(attached));
         self.consumers.len() - 1
     }

@@ -203,7 +203,7 @@ impl Shard {
             }
         }
         while let Some(origin) = sockets.lost() {
-            table.lost(origin);
+            table.lost(origin, now);
         }
         more
     }

@@ -122,7 +122,8 @@ impl Routes {
             table.next += 1;
             let id = table.next;
             let shard = id as usize % self.shards.get().map_or(1, Vec::len);
-            let entry = Entry { place: Place::Owned { shard }, ufrags: Vec::new(), shared: setup.shared.clone() };
+            let entry =
+                Entry { place: Place::Owned { shard }, ufrags: Vec::new(), shared: setup.shared.clone() };
             table.legs.insert(id, entry);
             (id, shard)
         };

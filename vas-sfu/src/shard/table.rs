@@ -169,11 +169,11 @@ impl Table {
     }
 
     /// A TCP connection has ended.
-    pub(super) fn lost(&mut self, origin: Origin) {
+    pub(super) fn lost(&mut self, origin: Origin, now: Instant) {
         if let Some(slot) = self.by_origin.remove(&origin)
             && let Some(leg) = self.legs.get_mut(slot)
         {
-            leg.lose(origin);
+            leg.lose(origin, now);
         }
     }
 
@@ -285,12 +285,8 @@ impl Table {
         let key = FeedKey(self.next_feed);
         layer.command(LayerCommand::Attach { shard: self.shard, key });
         self.by_layer.insert(layer.id, key);
-        let feed = Feed {
-            layer: layer.clone(),
-            frames: None,
-            ring: FrameRing::default(),
-            viewers: Vec::new(),
-        };
+        let feed =
+            Feed { layer: layer.clone(), frames: None, ring: FrameRing::default(), viewers: Vec::new() };
         self.feeds.insert(key, feed);
         key
     }
@@ -533,7 +529,9 @@ impl Table {
 
     /// Lets a consumer go over to `layer`, or stay where it is.
     fn take_aim(&mut self, slot: usize, at: usize, layer: Option<usize>, now: Instant) {
-        let attached = |legs: &mut Slab<Box<Leg>>| -> Option<Attached> { legs.get_mut(slot)?.consumers.get_mut(at)?.take() };
+        let attached = |legs: &mut Slab<Box<Leg>>| -> Option<Attached> {
+            legs.get_mut(slot)?.consumers.get_mut(at)?.take()
+        };
         let Some(mut consumer) = attached(&mut self.legs) else { return };
         if let Some(key) = consumer.target.take() {
             self.leave(key, slot, at);

@@ -31,13 +31,6 @@ pub(crate) struct Extensions {
     pub(crate) congestion: Congestion,
 }
 
-/// For how long a viewer is to hold pictures back, in units of 10 ms.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PlayoutDelay {
-    pub(crate) min: u16,
-    pub(crate) max: u16,
-}
-
 /// A header under way; only sequence numbers and the marker change within a frame.
 pub(super) struct Header {
     bytes: [u8; MAX_HEADER],
@@ -56,11 +49,11 @@ impl Header {
         Self { bytes, length: 12, transport_at: 0 }
     }
 
-    /// Adds what each packet of a viewer carries, and its playout delay where that is to be told.
+    /// Adds what each packet of a viewer carries, and its playout delay where that is to be told, in units of 10 ms.
     pub(super) fn extend(
         &mut self,
         extensions: Extensions,
-        playout_delay: Option<PlayoutDelay>,
+        playout_delay: Option<u16>,
         now: impl FnOnce() -> WallTime,
     ) {
         let mut at = 16;
@@ -79,9 +72,10 @@ impl Header {
                 at += 4;
             }
         }
-        if let (Some(id), Some(PlayoutDelay { min, max })) = (extensions.playout_delay, playout_delay) {
-            // Twelve bits each.
-            let both = (u32::from(min.min(0xfff)) << 12) | u32::from(max.min(0xfff));
+        if let (Some(id), Some(delay)) = (extensions.playout_delay, playout_delay) {
+            // Twelve bits of least and twelve of most delay.
+            let delay = u32::from(delay.min(0xfff));
+            let both = (delay << 12) | delay;
             self.bytes[at] = (id << 4) | 2;
             self.bytes[at + 1..at + 4].copy_from_slice(&both.to_be_bytes()[1..]);
             at += 4;
@@ -116,4 +110,5 @@ pub(super) const fn ticks(micros: u64, ticks_per_ms: u32) -> u32 {
     (micros * ticks_per_ms as u64 / 1_000) as u32
 }
 
-const _: () = assert!(TICKS_PER_MS == 90 && MAX_PACKET + 2 + 8 + 40 <= 1_280, "every IPv6 path carries a packet");
+const _: () =
+    assert!(TICKS_PER_MS == 90 && MAX_PACKET + 2 + 8 + 40 <= 1_280, "every IPv6 path carries a packet");

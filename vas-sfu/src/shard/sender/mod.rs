@@ -19,7 +19,7 @@ use crate::packetize::MAX_PAYLOAD;
 use crate::producer::LayerShared;
 use crate::rtcp::{self, ReportBlock};
 use crate::srtp::Srtp;
-use header::{Header, MAX_PACKET, PlayoutDelay, ticks};
+use header::{Header, MAX_PACKET, ticks};
 use rand::Rng;
 use repair::{Allowance, Repaired, Sent};
 use std::collections::VecDeque;
@@ -48,7 +48,9 @@ const THIN_WAIT_MS: usize = 60;
 /// Frames that carry the playout-delay extension after each change; browsers keep its last value.
 const PLAYOUT_DELAY_FRAMES: u32 = 100;
 /// The longest playout delay that is asked for, in units of 10 ms.
-const MAX_PLAYOUT_DELAY: u64 = 40;
+const MAX_PLAYOUT_DELAY: u128 = 40;
+/// Reports without need for the present playout delay before it is lowered: about half a minute.
+const CALM_REPORTS: u32 = 30;
 
 /// Part of the packets lost, in 1/65,536, from which on pictures wait for repairs: 2 %.
 const LOSS_WORTH_WAITING: u32 = 1_310;
@@ -139,7 +141,6 @@ impl<W: Wire> Outlet<'_, W> {
     fn round_trip(&self) -> Duration {
         self.control().map_or(Duration::ZERO, Control::time_to_answer)
     }
-
 }
 
 /// Packets that may wait before so many milliseconds of the connection's rate are full.
@@ -165,8 +166,8 @@ pub(crate) struct Sender {
     /// Timestamp and time of capture of the newest live frame, for reports and for the next layer.
     live: Option<(u32, WallTime)>,
     started: bool,
-    /// The playout delay to ask for, and frames that are still to tell it.
-    playout_delay: PlayoutDelay,
+    /// The playout delay to ask for, in units of 10 ms, and frames that are still to tell it.
+    playout_delay: u16,
     announce: u32,
     queue: VecDeque<Queued>,
     queued: usize,
@@ -179,6 +180,10 @@ pub(crate) struct Sender {
     seen_report: bool,
     /// Share of packets that the viewer misses, in 1/65,536, over about its last ten reports.
     loss: u32,
+    /// Reports in a row by which it could wait less.
+    calm_reports: u32,
+    /// Frames of a cached group that still wait.
+    catching_up: usize,
     allowance: Allowance,
     repaired: Repaired,
     packets: u64,
@@ -209,8 +214,10 @@ impl Sender {
             thinning: Thinning::None,
             live: None,
             started: false,
-            playout_delay: PlayoutDelay::default(),
+            playout_delay: 0,
             loss: 0,
+            calm_reports: 0,
+            catching_up: 0,
             announce: PLAYOUT_DELAY_FRAMES,
             queue: VecDeque::new(),
             queued: 0,
@@ -292,6 +299,7 @@ impl Sender {
     fn restart(&mut self) {
         self.queue.clear();
         self.queued = 0;
+        self.catching_up = 0;
         self.started = false;
         self.wants_replay = false;
     }
@@ -361,7 +369,9 @@ impl Sender {
             _ if frame.key => false,
             Thinning::KeysOnly => true,
             Thinning::NonReference => frame.disposable,
-            Thinning::None => frame.disposable && waits && self.queued > packets_in(outlet.control(), THIN_WAIT_MS),
+            Thinning::None => {
+                frame.disposable && waits && self.queued > packets_in(outlet.control(), THIN_WAIT_MS)
+            }
         }
     }
 
@@ -379,6 +389,9 @@ impl Sender {
     pub(crate) fn pump<W: Wire>(&mut self, ring: Option<&FrameRing>, outlet: &mut Outlet<'_, W>) {
         if self.wants_replay {
             self.replay(ring, outlet.now, outlet.control.as_deref());
+        }
+        if let Some(control) = &mut outlet.control {
+            control.set_gentle(self.catching_up > 0, outlet.now);
         }
         let mut budget = usize::from(self.pace);
         while budget > 0
@@ -399,6 +412,7 @@ impl Sender {
                 head.next = (from + sent) as u16;
                 self.queue.push_front(head);
             } else {
+                self.catching_up = self.catching_up.saturating_sub(1);
                 self.announce = self.announce.saturating_sub(1);
             }
         }
@@ -484,22 +498,25 @@ impl Sender {
             }
         }
         let lost = u32::from(block.fraction_lost) << 8;
-        self.loss = if lost > self.loss { (self.loss + lost) / 2 } else { self.loss - (self.loss - lost) / 8 };
-        self.allow_for(jitter_micros / 1_000, known.map_or(0, |round_trip| round_trip.as_millis() as u64));
+        self.loss =
+            if lost > self.loss { (self.loss + lost) / 2 } else { self.loss - (self.loss - lost) / 8 };
+        self.allow_for_repairs(known);
         known
     }
 
-    /// Lets the viewer hold pictures back as far as jitter and repairs demand, and tells it when that has changed much.
-    fn allow_for(&mut self, jitter_ms: u64, round_trip_ms: u64) {
+    /// Lets the viewer hold pictures back for as long as repairs take, where many are needed. It is told at once when it
+    /// is to wait longer, which it shows as a short freeze, and only after a while without need that it may wait less.
+    fn allow_for_repairs(&mut self, round_trip: Option<Duration>) {
+        let Some(round_trip) = round_trip else { return };
         // A repair may be lost in its turn. Few losses are not worth the delay for all pictures.
-        let repairs = if self.loss > LOSS_WORTH_WAITING { 3 * round_trip_ms } else { 0 };
-        // Up to 10 ms a queue's drain looks like jitter.
-        let jitter = if jitter_ms > 10 { 3 * jitter_ms } else { 0 };
-        let wanted = (repairs + jitter).div_ceil(10).min(MAX_PLAYOUT_DELAY) as u16;
-        let present = self.playout_delay.max;
-        if wanted > present + 1 || wanted < present / 2 {
-            let min = repairs.div_ceil(10).min(MAX_PLAYOUT_DELAY) as u16;
-            self.playout_delay = PlayoutDelay { min, max: wanted };
+        let lossy = self.loss > LOSS_WORTH_WAITING;
+        let repairs = if lossy { round_trip * 5 / 2 } else { Duration::ZERO };
+        let wanted = repairs.as_millis().div_ceil(10).min(MAX_PLAYOUT_DELAY) as u16;
+        let present = self.playout_delay;
+        self.calm_reports = if wanted < present / 2 { self.calm_reports + 1 } else { 0 };
+        if wanted > present + present / 4 || self.calm_reports > CALM_REPORTS {
+            self.calm_reports = 0;
+            self.playout_delay = wanted;
             self.announce = PLAYOUT_DELAY_FRAMES;
         }
     }

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 /// Packets sent again that are kept in mind.
 const MAX_REPAIRED: usize = 128;
-/// Sent runs that can be asked for again: several seconds.
-const HISTORY: usize = 256;
+/// Sent runs that can be asked for again: at least 4 s of a camera's frames.
+const HISTORY: usize = 128;
 /// Retransmissions a second besides one for each packet sent.
 pub(super) const RTX_ALLOWANCE: u32 = 512;
 /// Lost packets looked up for each that may be sent again: most of those asked for are held.
@@ -166,8 +166,7 @@ impl Sender {
         let payload_type = self.setup.codec(sent.layer)?.rtx?;
         let frame = ring(usize::from(sent.layer))?.get(sent.frame)?;
         let packet = usize::from(sent.packet) + offset as usize;
-        let mut header =
-            Header::new(ssrc, payload_type, sent.timestamp.wrapping_add(self.timestamp_offset));
+        let mut header = Header::new(ssrc, payload_type, sent.timestamp.wrapping_add(self.timestamp_offset));
         header.extend(self.setup.extensions, None, || outlet.clock.wall());
         header.set(self.next_rtx as u16, packet + 1 == frame.run.len());
         header.set_transport(outlet.control.as_ref().map_or(0, |control| control.next()));

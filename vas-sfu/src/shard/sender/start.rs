@@ -53,6 +53,7 @@ impl Sender {
             }
         }
         self.live = Some((live, newest.captured));
+        self.catching_up = self.queue.len();
         self.pace = START_PACE;
         self.started = true;
         self.last_replay = now;
@@ -118,6 +119,7 @@ impl Sender {
             // To a smaller layer for want of bandwidth: what waits of the larger one would only be in the way.
             self.queue.clear();
             self.queued = 0;
+            self.catching_up = 0;
         }
         self.layer = layer as u8;
         self.target = None;
@@ -154,6 +156,7 @@ impl Sender {
         let count = ring.group().len() as u32;
         let step = (ring.interval() / (count + 2)).clamp(1, COMPRESSED_STEP);
         self.place_group(ring, self.last_timestamp, step);
+        self.catching_up = self.queue.len();
         self.pace = START_PACE;
         self.setup.shared.counters.replays.fetch_add(1, Ordering::Relaxed);
     }

@@ -426,11 +426,7 @@ fn another_layer_takes_over_at_its_key_picture_and_time_goes_on() {
     // Its own numbers and times, far from those of the first.
     let other = |index: u64, key: bool| {
         let captured = WallTime::from_unix_micros(index as i64 * 40_000 - 960_000 * 40_000);
-        Arc::new(Frame {
-            captured,
-            timestamp: 77,
-            ..Arc::into_inner(frame(index, key, 1, 300)).unwrap()
-        })
+        Arc::new(Frame { captured, timestamp: 77, ..Arc::into_inner(frame(index, key, 1, 300)).unwrap() })
     };
     assert_eq!(viewer.live_of(1, &other(960_010, false)), Live::Same, "not before its key picture");
     viewer.live(&frame(10, false, 2, 300));
@@ -462,7 +458,8 @@ fn under_pressure_whole_pictures_are_left_out() {
     viewer.live(&picture(6, true, false));
     viewer.live(&picture(7, false, true));
     let packets = viewer.received();
-    let sent: Vec<u32> = packets.iter().map(|p| p.timestamp.wrapping_sub(packets[0].timestamp) / 3_600).collect();
+    let sent: Vec<u32> =
+        packets.iter().map(|p| p.timestamp.wrapping_sub(packets[0].timestamp) / 3_600).collect();
     assert_eq!(sent, [0, 2, 4, 6, 7], "after keys alone, only a key picture can follow");
     assert_in_sequence(&packets);
 }
@@ -473,7 +470,7 @@ fn extensions_fit_the_header() {
         for playout_delay in [None, Some(5)] {
             let mut header = Header::new(1, 96, 2);
             let extensions = Extensions { playout_delay, congestion };
-            header.extend(extensions, Some(PlayoutDelay { min: 0x123, max: 7 }), WallTime::default);
+            header.extend(extensions, Some(0x123), WallTime::default);
             header.set_transport(0x1234);
             let bytes = header.bytes();
             let extended = bytes[0] & 0x10 != 0;
@@ -483,7 +480,9 @@ fn extensions_fit_the_header() {
                 assert_eq!(bytes.len(), 16 + 4 * usize::from(bytes[15]));
                 let extension = |id: u8| {
                     let mut rest = &bytes[16..];
-                    while let [head, ..] = *rest && head != 0 {
+                    while let [head, ..] = *rest
+                        && head != 0
+                    {
                         let size = usize::from(head & 15) + 1;
                         if head >> 4 == id {
                             return Some(&rest[1..=size]);
@@ -492,7 +491,7 @@ fn extensions_fit_the_header() {
                     }
                     None
                 };
-                assert_eq!(extension(5), playout_delay.map(|_| &[0x12, 0x30, 7][..]));
+                assert_eq!(extension(5), playout_delay.map(|_| &[0x12, 0x31, 0x23][..]));
                 let counted = congestion == Congestion::TransportWide(3);
                 assert_eq!(extension(3), counted.then_some(&[0x12, 0x34][..]));
             }
