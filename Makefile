@@ -42,7 +42,7 @@ bench: ## Benchmarks: the hub; fan-out beside its floor; delay; memory and set-u
 	cargo bench --locked -p vas-core --bench hub
 	cargo bench --locked -p vas-sfu --no-default-features --bench fanout
 	cargo bench --locked -p vas-sfu --no-default-features --bench latency
-	cargo bench --locked -p vas-sfu --no-default-features --bench viewers
+	cargo bench --locked -p vas-examples --bench viewers
 
 py: ## Build the Python module into .venv, check its stubs and run its tests
 	@scripts/setup.sh build

@@ -343,7 +343,12 @@ async fn refusals() -> Result<()> {
     let url = device.whip(&server);
     let client = reqwest::Client::new();
     let post = async |url: &str, kind: &str, body: String| -> Result<(u16, Value)> {
-        let response = client.post(url).header("Content-Type", kind).body(body).send().await?;
+        let send = || client.post(url).header("Content-Type", kind).body(body.clone()).send();
+        // A refusal may come, and the connection go, while the body is still on its way.
+        let response = match send().await {
+            Err(error) if error.is_request() => send().await?,
+            answered => answered?,
+        };
         let status = response.status().as_u16();
         ensure!(response.headers()["content-type"] == "application/problem+json", "{status}");
         Ok((status, response.json().await?))

@@ -3,6 +3,7 @@
 //! A shard owns its sockets, its connections and a ring of frames for each producer that it has viewers of. It waits
 //! in one poll set for datagrams, for commands and for frames; nothing it does waits for anybody else.
 
+mod choosing;
 mod command;
 mod control;
 mod leg;

@@ -24,28 +24,28 @@ pub(super) struct Feed {
     /// Absent until the layer's task has answered.
     frames: Option<rtrb::Consumer<Arc<Frame>>>,
     pub(super) ring: FrameRing,
-    viewers: Vec<Viewer>,
+    pub(super) viewers: Vec<Viewer>,
 }
 
 /// Who takes a layer's frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Viewer {
+pub(super) struct Viewer {
     /// The connection.
-    slot: usize,
+    pub(super) slot: usize,
     /// The consumer's slot on it.
-    at: usize,
+    pub(super) at: usize,
     /// The layer's place among those of the consumer.
-    layer: usize,
+    pub(super) layer: usize,
 }
 
 /// The connections and feeds of a shard.
 pub(super) struct Table {
     shard: usize,
-    legs: Slab<Box<Leg>>,
+    pub(super) legs: Slab<Box<Leg>>,
     by_id: HashMap<u64, usize>,
     by_ufrag: HashMap<String, usize>,
     by_origin: HashMap<Origin, usize>,
-    feeds: HashMap<FeedKey, Feed>,
+    pub(super) feeds: HashMap<FeedKey, Feed>,
     by_layer: HashMap<LayerId, FeedKey>,
     next_feed: u64,
     /// Connections that the next millisecond concerns.
@@ -277,7 +277,7 @@ impl Table {
     }
 
     /// The feed of a layer, opened where it is not yet.
-    fn feed_of(&mut self, layer: &Arc<LayerShared>) -> FeedKey {
+    pub(super) fn feed_of(&mut self, layer: &Arc<LayerShared>) -> FeedKey {
         if let Some(key) = self.by_layer.get(&layer.id) {
             return *key;
         }
@@ -352,7 +352,7 @@ impl Table {
         }
     }
 
-    fn leave(&mut self, key: FeedKey, slot: usize, at: usize) {
+    pub(super) fn leave(&mut self, key: FeedKey, slot: usize, at: usize) {
         let Some(feed) = self.feeds.get_mut(&key) else { return };
         feed.viewers.retain(|viewer| (viewer.slot, viewer.at) != (slot, at));
         if feed.viewers.is_empty() {
@@ -506,54 +506,6 @@ impl Table {
         });
         for (slot, reason) in std::mem::take(&mut self.finished) {
             self.close(slot, reason, routes, now, wire);
-        }
-    }
-
-    /// Shares what the connection is believed to carry out to its consumers: which layer each of them gets, and how much
-    /// of it.
-    pub(super) fn share_out(&mut self, slot: usize, now: Instant) {
-        let Some(leg) = self.legs.get_mut(slot).filter(|leg| leg.srtp.is_some()) else { return };
-        leg.share_out(now);
-        for at in 0..leg.consumers.len() {
-            let Some(Some(attached)) = self.legs[slot].consumers.get(at) else { continue };
-            let Some(wanted) = attached.steering.choice().layer else { continue };
-            let (present, aimed) = (attached.sender.layer(), attached.sender.target());
-            if wanted == present && aimed.is_some() {
-                self.take_aim(slot, at, None, now);
-            } else if wanted != present && aimed != Some(wanted) {
-                self.take_aim(slot, at, Some(wanted), now);
-            }
-        }
-        self.list_if_busy(slot);
-    }
-
-    /// Lets a consumer go over to `layer`, or stay where it is.
-    fn take_aim(&mut self, slot: usize, at: usize, layer: Option<usize>, now: Instant) {
-        let attached = |legs: &mut Slab<Box<Leg>>| -> Option<Attached> {
-            legs.get_mut(slot)?.consumers.get_mut(at)?.take()
-        };
-        let Some(mut consumer) = attached(&mut self.legs) else { return };
-        if let Some(key) = consumer.target.take() {
-            self.leave(key, slot, at);
-        }
-        consumer.sender.aim(layer);
-        let mut old = None;
-        if let Some(layer) = layer {
-            let key = self.feed_of(&consumer.sender.setup().layers[layer].layer.clone());
-            consumer.target = Some(key);
-            let control = self.legs.get(slot).and_then(|leg| leg.control.as_deref());
-            if let Some(feed) = self.feeds.get_mut(&key) {
-                feed.viewers.push(Viewer { slot, at, layer });
-                if consumer.sender.switch_now(&feed.ring, now, control) {
-                    old = Some(consumer.gone_over(key));
-                }
-            }
-        }
-        if let Some(leg) = self.legs.get_mut(slot) {
-            leg.consumers[at] = Some(consumer);
-        }
-        if let Some(key) = old {
-            self.leave(key, slot, at);
         }
     }
 

@@ -4,7 +4,7 @@
 //! The SFU runs in this process, the viewers in a second one: real ones, with handshakes, reports and transport-wide
 //! feedback. They watch a small stream, so that the figures are of the viewers and not of their pictures.
 //!
-//! `cargo bench -p vas-sfu --bench viewers -- [--max-kb K] [--max-ms M]`; a higher figure fails.
+//! `cargo bench -p vas-examples --bench viewers -- [--max-kb K] [--max-ms M]`; a higher figure fails.
 
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
