@@ -31,7 +31,7 @@ const RISE: Duration = Duration::from_secs(90);
 /// Seconds of standing still that are allowed in each minute, the fall included.
 const FROZEN_PER_MINUTE: f64 = 1.0;
 /// The same in the short form, for the most part of which the layer has just fallen.
-const FROZEN_AT_FIRST: f64 = 5.0;
+const FROZEN_AT_FIRST: f64 = 10.0;
 /// What a join may offer to the line within any second, in seconds of the line.
 const JOIN: f64 = 4.0;
 /// Pictures by which a viewer has joined.
