@@ -339,7 +339,9 @@ impl Leg {
 
     /// Media begins to flow: what the connection may send is looked after from now on.
     pub(crate) fn make_control(&mut self, now: Instant) {
-        if self.control.is_none() && !self.is_plain() {
+        // Only consumers know how the viewer tells of packets; who connects first and consumes later has none yet.
+        let consumes = self.consumers.iter().any(Option::is_some);
+        if self.control.is_none() && consumes && !self.is_plain() {
             let told = |attached: &Attached| {
                 matches!(attached.sender.setup().extensions.congestion, Congestion::TransportWide(_))
             };
