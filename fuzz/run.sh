@@ -11,7 +11,7 @@ seconds=${1:?give the seconds for each target}
 shift
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
-    targets=($(sed -n 's/.*Target { name: "\([a-z0-9_]*\)".*/\1/p' src/targets.rs))
+    targets=($(sed -n 's/.*Target { name: "\([a-z0-9_]*\)".*/\1/p' src/*.rs))
 fi
 RUSTC_WRAPPER="$PWD/instrument.sh" cargo build --locked --target-dir "$target_dir"
 

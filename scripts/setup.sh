@@ -20,10 +20,12 @@ test_packages=(
   gstreamer1.0-plugins-good
   gstreamer1.0-plugins-ugly
   gstreamer1.0-tools
+  postgresql
   python3-gi
 )
 node_oldest=18
 cargo_deny=0.20.2
+moto=5.2.5
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { say "$*" >&2; exit 1; }
@@ -121,6 +123,17 @@ need_browser_packages() {
   cp tests/browser/package-lock.json "$stamp"
 }
 
+# The S3 service of the tests, in an environment of its own.
+need_moto() {
+  local folder="${CARGO_TARGET_DIR:-target}/moto"
+  [ "$(cat "$folder/.installed" 2>/dev/null)" = "$moto" ] && return
+  say "installing moto[server] $moto, an S3 service for the tests (pip)..."
+  need_venv
+  python3 -m venv --clear "$folder"
+  quietly "$folder/bin/pip" install --quiet --disable-pip-version-check "moto[server]==$moto"
+  printf '%s' "$moto" >"$folder/.installed"
+}
+
 need_cargo
 need_compiler
 case "${1:-}" in
@@ -131,6 +144,7 @@ case "${1:-}" in
     need_test_packages
     need_node
     need_browser_packages
+    need_moto
     ;;
   *) fail "usage: scripts/setup.sh build|lint|py|test" ;;
 esac

@@ -2,6 +2,8 @@
 
 #![no_main]
 
+mod decode;
+mod recording;
 mod targets;
 
 use std::sync::LazyLock;
@@ -9,8 +11,9 @@ use targets::{TARGETS, Target};
 
 static TARGET: LazyLock<&Target> = LazyLock::new(|| {
     let name = std::env::var("VAS_FUZZ_TARGET").unwrap_or_default();
-    let found = TARGETS.iter().find(|target| target.name == name);
-    let names = || TARGETS.map(|target| target.name).join(", ");
+    let all = || TARGETS.iter().chain(&decode::TARGETS).chain(&recording::TARGETS);
+    let found = all().find(|target| target.name == name);
+    let names = || all().map(|target| target.name).collect::<Vec<_>>().join(", ");
     found.unwrap_or_else(|| panic!("set VAS_FUZZ_TARGET to one of: {}", names()))
 });
 

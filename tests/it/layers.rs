@@ -14,7 +14,7 @@ use vas_ingest::camera::{CameraSource, SyntheticConfig, TestCamera, TestCameraCo
 const SOON: Duration = Duration::from_secs(20);
 
 /// A built-in camera: `/main` in 640x360 and `/sub` in 320x180, a key picture each second.
-fn camera_with_layers() -> Result<TestCamera> {
+pub(crate) fn camera_with_layers() -> Result<TestCamera> {
     let mut config = TestCameraConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
     for (path, width, height) in [("main", 640, 360), ("sub", 320, 180)] {
         let picture = SyntheticConfig { width, height, keyframe_interval: 25, ..SyntheticConfig::default() };
@@ -24,7 +24,7 @@ fn camera_with_layers() -> Result<TestCamera> {
 }
 
 /// Adds the camera with both streams and waits until both are live.
-async fn add(server: &Server, camera: &TestCamera) -> Result<Camera> {
+pub(crate) async fn add(server: &Server, camera: &TestCamera) -> Result<Camera> {
     let (main, sub) = (camera.url("main"), camera.url("sub"));
     let device = json!({ "name": "layers", "rtsp_url": main, "sub_rtsp_url": sub });
     let device = server.post("api/v1/devices", &device).await?;

@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "figures that are measured are printed")]
 
+mod bundle;
 mod chromium;
 mod coturn;
 mod doors;
@@ -15,7 +16,9 @@ mod media;
 mod network;
 mod page;
 mod ports;
+mod postgres;
 mod process;
+mod recording;
 mod recovery;
 mod relay;
 mod server;

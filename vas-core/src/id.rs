@@ -80,6 +80,18 @@ uuid_id! {
     /// The stream of a device: what is published in the hub and watched.
     StreamId
 }
+uuid_id! {
+    /// A stored file of a device's stream.
+    RecordingId
+}
+uuid_id! {
+    /// A stretch of a device's recordings that somebody wants to keep.
+    BookmarkId
+}
+uuid_id! {
+    /// A stored picture.
+    SnapshotId
+}
 
 /// A track within a stream; small numbers given by the source in the order of its description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

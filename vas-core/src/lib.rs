@@ -25,6 +25,8 @@
 //! Deliberately absent: sockets, files, codecs' decoding, HTTP. This crate opens nothing.
 
 pub mod clock;
+#[cfg(feature = "decode")]
+pub mod decode;
 pub mod error;
 pub mod hub;
 pub mod id;
@@ -39,7 +41,7 @@ pub mod time;
 
 pub use clock::{Clock, SharedClock, SystemClock};
 pub use error::{ErrorKind, HasKind};
-pub use id::{DeviceId, StreamId, TrackId};
+pub use id::{BookmarkId, DeviceId, RecordingId, SnapshotId, StreamId, TrackId};
 pub use secret::{Credentials, Secret};
 pub use task::TaskScope;
 pub use time::{MediaTime, WallTime};

@@ -1,5 +1,6 @@
 //! Media time and wall time, kept apart: the first counts a track's clock, the second is UTC.
 
+use chrono::Datelike;
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -93,6 +94,14 @@ impl WallTime {
         Self(self.0.saturating_add(micros))
     }
 
+    /// The UTC day it lies in: year, month and day of the Gregorian calendar; that of the Unix epoch for times that no
+    /// calendar has.
+    #[must_use]
+    pub fn utc_date(self) -> (i32, u8, u8) {
+        let date = chrono::DateTime::from_timestamp_micros(self.0).unwrap_or_default().date_naive();
+        (date.year(), date.month() as u8, date.day() as u8)
+    }
+
     /// The 64-bit NTP timestamp (RFC 3550, section 4): seconds since 1900 and a binary fraction.
     #[must_use]
     pub fn to_ntp(self) -> u64 {
@@ -143,6 +152,17 @@ mod tests {
         assert_eq!(MediaTime::new(48_000, hz(48_000)).rescale(hz(90_000)).ticks(), 90_000);
         assert_eq!(MediaTime::new(1, hz(3)).rescale(hz(10)).ticks(), 3);
         assert_eq!(MediaTime::new(-90_000, hz(90_000)).rescale(hz(8_000)).ticks(), -8_000);
+    }
+
+    #[test]
+    fn dates_of_the_gregorian_calendar() {
+        let date = |days: i64| WallTime::from_unix_micros(days * 86_400_000_000).utc_date();
+        assert_eq!(date(0), (1970, 1, 1));
+        assert_eq!(date(-1), (1969, 12, 31));
+        assert_eq!(date(11_016), (2000, 2, 29));
+        assert_eq!(date(20_779), (2026, 11, 22));
+        assert_eq!(date(47_540), (2100, 2, 28));
+        assert_eq!(date(47_541), (2100, 3, 1));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use crate::config::{Config, Invalid};
 #[cfg(feature = "test-camera")]
 use crate::control::NewDevice;
-use crate::control::{Control, Live, Parts};
+use crate::control::captures::Captures;
+use crate::control::{Control, Live, Parts, Recordings};
 use crate::db::{Database, DatabaseError};
 use crate::http::{self, HttpState};
 use std::future::Future;
@@ -19,9 +20,13 @@ use vas_sfu::{IceServerConfig, Sfu, SfuConfig};
 
 /// Bounds on the steps of a shutdown: 10 s in all.
 const HTTP_DEADLINE: Duration = Duration::from_secs(2);
-const VIEWERS_DEADLINE: Duration = Duration::from_secs(2);
-const INGEST_DEADLINE: Duration = Duration::from_secs(4);
-const DATABASE_DEADLINE: Duration = Duration::from_secs(1);
+const VIEWERS_DEADLINE: Duration = Duration::from_millis(1_500);
+const INGEST_DEADLINE: Duration = Duration::from_secs(3);
+const RECORDINGS_DEADLINE: Duration = Duration::from_millis(2_500);
+const DATABASE_DEADLINE: Duration = Duration::from_millis(500);
+
+/// How long a start waits for what an earlier run left to be recorded whole; beyond, that goes on in the background.
+const RECORDINGS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +112,7 @@ struct Scopes {
     http: TaskScope,
     viewers: TaskScope,
     ingest: TaskScope,
+    recordings: TaskScope,
     history: TaskScope,
 }
 
@@ -134,13 +140,24 @@ impl App {
             Sfu::start(sfu_config(config), &scopes.viewers, clock.clone()).map_err(StartError::Media)?;
         let supervisor = Supervisor::new(hub.clone(), &scopes.ingest, clock.clone(), ingest_config(config));
         let live = Live::new(sfu.create_router(), hub.clone(), scopes.viewers.child());
-        let whip = WhipServer::new(hub, whip_config(config), &scopes.viewers, clock.clone());
+        let whip = WhipServer::new(hub.clone(), whip_config(config), &scopes.viewers, clock.clone());
+        let recordings =
+            Recordings::start(config, &database, hub.clone(), clock.clone(), &scopes.recordings)?;
+        recordings.settled(RECORDINGS_PATIENCE).await;
         let parts = Parts {
             devices: database.devices(),
             streams: database.streams(),
             supervisor: supervisor.clone(),
             live,
             whip,
+            captures: Captures::start(
+                &database,
+                recordings.clone(),
+                hub.clone(),
+                clock.clone(),
+                &scopes.recordings,
+            ),
+            recordings,
             clock: clock.clone(),
         };
         let control = Control::new(parts, scopes.http.child(), &scopes.history);
@@ -160,7 +177,7 @@ impl App {
                 return Err(StartError::Resume(error));
             }
         }
-        let state = HttpState::new(app.control.clone(), app.database.clone(), clock, config);
+        let state = HttpState::new(app.control.clone(), app.database.clone(), hub, clock, config);
         http::serve(listener, http::router(&state), &config.http, &app.scopes.http);
         if !app.addresses.http.ip().is_loopback() {
             tracing::warn!(
@@ -194,17 +211,19 @@ impl App {
     }
 
     /// Stops everything in order: HTTP takes no more requests and finishes those under way, viewers are told, cameras
-    /// get their TEARDOWN, the last changes of state are written, the database is closed. Takes 10 s at most; tells
-    /// whether everything had ended by itself.
+    /// get their TEARDOWN, recordings end their files, the last changes of state are written, the database is closed.
+    /// Takes 10 s at most; tells whether everything had ended by itself.
     pub async fn stop(self) -> bool {
         let http = self.scopes.http.shutdown(HTTP_DEADLINE).await;
         self.control.live().close_all();
         let media = self.sfu.shutdown(VIEWERS_DEADLINE).await;
         let viewers = self.scopes.viewers.shutdown(Duration::from_millis(500)).await;
         let ingest = self.supervisor.shutdown(INGEST_DEADLINE).await;
+        let recorded = self.control.recordings().shutdown(RECORDINGS_DEADLINE).await;
+        let recordings = self.scopes.recordings.shutdown(Duration::from_millis(500)).await;
         let history = self.scopes.history.shutdown(DATABASE_DEADLINE).await;
-        let database = tokio::time::timeout(Duration::from_millis(500), self.database.close()).await.is_ok();
-        let ended = http && media && viewers && ingest && history && database;
+        let database = tokio::time::timeout(DATABASE_DEADLINE, self.database.close()).await.is_ok();
+        let ended = http && media && viewers && ingest && recorded && recordings && history && database;
         if ended {
             tracing::info!("stopped");
         } else {
@@ -213,6 +232,8 @@ impl App {
                 media,
                 viewers,
                 ingest,
+                recorded,
+                recordings,
                 history,
                 database,
                 "stopped; not everything ended in time"

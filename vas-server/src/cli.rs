@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::cli_recordings::RecordingsCommand;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use vas_server::config::{Flag, Sources};
@@ -12,6 +13,10 @@ Examples:
   vas-server --config vas.toml                serve
   VAS_HTTP_LISTEN=[::1]:9000 vas-server       the same setting by environment
   vas-server --http-listen 127.0.0.1:9000     and by flag
+
+  vas-server recordings list                  what was recorded
+  vas-server recordings verify                is all of it whole?
+  vas-server recordings export --device Gate --from 2026-11-22T10:00:00Z --to 2026-11-22T10:05:00Z -o gate.mp4
 
   curl -X POST http://127.0.0.1:8080/api/v1/devices -H 'Content-Type: application/json' \\
        -d '{\"name\": \"Gate\", \"rtsp_url\": \"rtsp://user:password@192.0.2.10:554/stream\"}'
@@ -39,6 +44,9 @@ pub(crate) enum Command {
     Check,
     /// Print every setting with its default and what it is for
     Config,
+    /// List, verify, repair and export what was recorded
+    #[command(subcommand)]
+    Recordings(RecordingsCommand),
 }
 
 /// Settings on the command line; they win over the environment and the file.

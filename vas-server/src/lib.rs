@@ -9,9 +9,11 @@
 //! The library is what the program `vas-server` is made of: [`App`] runs everything on the ports of a
 //! [`config::Config`], so that tests drive the real thing.
 //!
-//! Deliberately absent: media. This crate moves no packet; it tells the crates that do what is wanted.
+//! Deliberately absent: media. This crate moves no packet; it tells the crates that do what is wanted. [`archive`] is
+//! what the tools of the command line work on, beside a running server or without one.
 
 pub mod app;
+pub mod archive;
 pub mod config;
 mod control;
 mod db;
@@ -22,4 +24,4 @@ pub mod logging;
 mod ws;
 
 pub use app::{Addresses, App, StartError, run};
-pub use db::{Database, DatabaseError};
+pub use db::{Database, DatabaseError, SqlBookmarks, SqlDevices, SqlRecordings, SqlSnapshots, SqlStreams};

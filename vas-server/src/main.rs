@@ -1,6 +1,8 @@
 //! The program `vas-server`: reads the command line and the configuration, and runs the library.
 
 mod cli;
+mod cli_recordings;
+mod cli_table;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -12,12 +14,16 @@ use vas_core::TaskScope;
 use vas_server::config::{Config, DEFAULT_TOML, Loaded};
 use vas_server::{Database, logging};
 
+/// What a demo without a folder of its own keeps of its recordings, in MB.
+#[cfg(feature = "test-camera")]
+const DEMO_RECORDINGS_MB: u32 = 500;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // In one line and without a backtrace: almost always it is a setting or a port that is taken.
             let _ = writeln!(std::io::stderr(), "error: {error:#}");
@@ -26,9 +32,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<()> {
+fn run(cli: Cli) -> Result<ExitCode> {
     if matches!(cli.command, Some(Command::Config)) {
-        return say(DEFAULT_TOML);
+        say(DEFAULT_TOML)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let loaded = cli.settings.sources().load()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -43,7 +50,13 @@ fn run(cli: Cli) -> Result<()> {
             Command::Demo(options) => demo(started(loaded)?, &options).await,
             Command::Check => check(&loaded).await,
             Command::Config => Ok(()),
+            Command::Recordings(command) => {
+                let report = cli_recordings::run(&loaded.config, &command).await?;
+                say(&report.text)?;
+                return Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            }
         }
+        .map(|()| ExitCode::SUCCESS)
     });
     // A name that is still being looked up must not hold up the end.
     runtime.shutdown_background();
@@ -71,13 +84,20 @@ async fn serve(config: &Config) -> Result<()> {
 #[cfg(feature = "test-camera")]
 async fn demo(mut config: Config, options: &cli::DemoOptions) -> Result<()> {
     let signals = Signals::new()?;
-    if config.database.url.is_empty() && config.data_dir == Config::default().data_dir {
-        "sqlite::memory:".clone_into(&mut config.database.url);
+    // Without a folder of its own a demo leaves nothing behind, and what it records stays small.
+    let folder = (config.database.url.is_empty() && config.data_dir == Config::default().data_dir)
+        .then(|| std::env::temp_dir().join(format!("vas-demo-{}", std::process::id())));
+    if let Some(folder) = &folder {
+        folder.clone_into(&mut config.data_dir);
+        config.recording.retention.max_total_mb = DEMO_RECORDINGS_MB;
     }
     let demo = vas_server::demo::Demo::start(&config, &options.demo()).await?;
     say(&demo.banner())?;
     signals.shutdown().await;
     demo.stop().await;
+    if let Some(folder) = folder {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("can't remove {}", folder.display()))?;
+    }
     Ok(())
 }
 

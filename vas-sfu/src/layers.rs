@@ -29,6 +29,8 @@ const FULL_PERCENT: u64 = 105;
 const UNKEYS_PERCENT: u64 = 60;
 /// From here on, in percent of what is to be given, there is no need to be careful.
 const AMPLE_PERCENT: u64 = 200;
+/// The same for a layer whose rate was not measured.
+const AMPLE_UNMEASURED_PERCENT: u64 = 400;
 /// For how long too little must fit before pictures are left out.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How long leaving out some pictures may take to end congestion before more are left out.
@@ -41,7 +43,7 @@ const UNKNOWN_BPS: u64 = 4_000_000;
 const MAX_BPS: u64 = 1_000_000_000_000;
 
 /// A layer of a consumer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LayerRate {
     /// Measured bits per second with all headers; `None` while it is not known.
     pub(crate) bps: Option<u64>,
@@ -148,15 +150,23 @@ pub(crate) struct Steering {
 }
 
 impl Steering {
+    /// Of a consumer that begins with `layer`.
+    pub(crate) fn beginning_with(layer: usize) -> Self {
+        Self { choice: Choice { layer: Some(layer), thinning: Thinning::None }, ..Self::default() }
+    }
+
     /// What the last allocation gave.
     pub(crate) const fn choice(&self) -> Choice {
         self.choice
     }
 
     /// Takes the layer of step `ideal`, or keeps the present one where going up has to wait.
-    fn steer(&mut self, ladder: &mut Ladder, ample: bool, budget: Budget, now: Instant) {
+    fn steer(&mut self, ladder: &mut Ladder, percent: u64, budget: Budget, now: Instant) {
+        // What a size suggests may be far from what a layer takes, which is known soon.
+        let measured = ladder.measured & 1 << ladder.at != 0;
+        let ample = percent >= if measured { AMPLE_PERCENT } else { AMPLE_UNMEASURED_PERCENT };
         // Who has just come to a fast network needs no caution.
-        let sure = budget.probed || (ample && budget.measured && self.layer.changed.is_none());
+        let sure = (budget.probed && measured) || (ample && budget.measured && self.layer.changed.is_none());
         match ladder.current {
             Some(current) if ladder.at > current => {
                 // Whole pictures of this layer come before another layer.
@@ -233,21 +243,26 @@ pub(crate) struct Wish {
 }
 
 /// A consumer that wants its share.
-#[derive(Debug)]
-pub(crate) struct Demand<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Demand {
     ladder: Ladder,
-    steering: &'a mut Steering,
+    steering: Steering,
 }
 
-impl<'a> Demand<'a> {
+impl Demand {
     /// `layers` in any order; those after the eighth are not looked at.
-    pub(crate) fn new(layers: &[LayerRate], wish: Wish, steering: &'a mut Steering) -> Self {
+    pub(crate) fn new(layers: &[LayerRate], wish: Wish, steering: Steering) -> Self {
         Self { ladder: Ladder::new(layers, wish, steering.choice.layer), steering }
+    }
+
+    /// What is to be remembered of the consumer, after an allocation with what it gave.
+    pub(crate) const fn steering(&self) -> Steering {
+        self.steering
     }
 }
 
 /// The layers that a demand may get, the lowest first, and what each costs.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Ladder {
     steps: [(u64, usize); MAX_LAYERS],
     length: usize,
@@ -255,11 +270,13 @@ struct Ladder {
     at: usize,
     /// The step that is sent now.
     current: Option<usize>,
+    /// A bit for each step whose rate was measured.
+    measured: u8,
 }
 
 impl Ladder {
     fn new(layers: &[LayerRate], wish: Wish, current: Option<usize>) -> Self {
-        let mut ladder = Self { steps: [(0, 0); MAX_LAYERS], length: 0, at: 0, current: None };
+        let mut ladder = Self { steps: [(0, 0); MAX_LAYERS], length: 0, at: 0, current: None, measured: 0 };
         let usable =
             || layers.iter().enumerate().take(MAX_LAYERS).filter(|(_, layer)| layer.usable && !wish.paused);
         let pinned = wish.pinned.filter(|pinned| usable().any(|(index, _)| index == *pinned));
@@ -274,6 +291,9 @@ impl Ladder {
             }
         }
         ladder.steps[..ladder.length].sort_unstable();
+        for (step, (_, layer)) in ladder.steps[..ladder.length].iter().enumerate() {
+            ladder.measured |= u8::from(layers[*layer].bps.is_some()) << step;
+        }
         ladder.current = ladder.steps().iter().position(|step| Some(step.1) == current);
         ladder
     }
@@ -297,9 +317,9 @@ impl Ladder {
 }
 
 /// Shares the budget among the consumers of a connection; call it every 100 ms or so, and when demands change. What
-/// each gets is in its [`Steering::choice`] then. Returns the bits per second for video that would allow a consumer
+/// each gets is in the [`Steering::choice`] of its demand then. Returns the bits per second for video that would allow a consumer
 /// more, where that is due and the budget is less: the sender may probe for it.
-pub(crate) fn allocate(budget: Budget, demands: &mut [Demand<'_>], now: Instant) -> Option<u64> {
+pub(crate) fn allocate(budget: Budget, demands: &mut [Demand], now: Instant) -> Option<u64> {
     let lowest: u64 = demands.iter().map(|demand| demand.ladder.cost()).sum();
     let percent = budget.bps.saturating_mul(100) / lowest.max(1);
     let mut left = budget.bps.saturating_sub(lowest);
@@ -315,16 +335,16 @@ pub(crate) fn allocate(budget: Budget, demands: &mut [Demand<'_>], now: Instant)
         }
     }
     let ideal: u64 = demands.iter().map(|demand| demand.ladder.cost()).sum();
-    let ample = budget.bps >= ideal * AMPLE_PERCENT / 100;
+    let times = budget.bps.saturating_mul(100) / ideal.max(1);
     for Demand { ladder, steering } in demands.iter_mut() {
-        steering.steer(ladder, ample, budget, now);
+        steering.steer(ladder, times, budget, now);
         steering.thin(percent, budget, now);
     }
     wanted(budget, lowest, demands, now)
 }
 
 /// The least that would give a consumer more.
-fn wanted(budget: Budget, lowest: u64, demands: &[Demand<'_>], now: Instant) -> Option<u64> {
+fn wanted(budget: Budget, lowest: u64, demands: &[Demand], now: Instant) -> Option<u64> {
     let given: u64 = demands.iter().map(|demand| demand.ladder.cost()).sum();
     let due = |caution: &Caution| caution.has_waited(PROBE_AHEAD, now);
     let fuller = demands

@@ -29,8 +29,9 @@ impl One {
         let mut wanted = None;
         for _ in 0..(seconds * 10.0) as u32 {
             self.now += Duration::from_millis(100);
-            let mut demands = [Demand::new(&LAYERS, self.wish, &mut self.steering)];
+            let mut demands = [Demand::new(&LAYERS, self.wish, self.steering)];
             wanted = allocate(self.budget, &mut demands, self.now);
+            self.steering = demands[0].steering();
         }
         let Choice { layer, thinning } = self.steering.choice();
         (layer, thinning, wanted)
@@ -141,13 +142,11 @@ fn leaving_out_some_pictures_in_vain_leaves_out_more() {
 
 #[test]
 fn everybody_has_the_lowest_layer_before_one_has_a_higher() {
-    let mut steerings = [Steering::default(); 4];
-    let mut given = |bps| {
+    let given = |bps| {
         let budget = Budget { bps, measured: true, probed: false, congested: false };
-        let mut demands: Vec<_> =
-            steerings.iter_mut().map(|steering| Demand::new(&LAYERS, Wish::default(), steering)).collect();
+        let mut demands = [Demand::new(&LAYERS, Wish::default(), Steering::default()); 4];
         allocate(budget, &mut demands, Instant::now());
-        steerings.each_mut().map(|steering| std::mem::take(steering).choice().layer)
+        demands.map(|demand| demand.steering().choice().layer)
     };
     assert_eq!(given(1_000_000), [Some(1); 4]);
     assert_eq!(given(2_200_000), [Some(1); 4]);
@@ -162,12 +161,39 @@ fn what_was_not_measured_is_taken_for_what_its_size_suggests() {
     assert_eq!(unknown.cost(), 5_184_000);
     let nothing = LayerRate { bps: None, width: 0, height: 0, usable: true };
     assert_eq!(nothing.cost(), 4_000_000);
-    let mut steering = Steering::default();
     let dead = LayerRate { usable: false, ..SUB };
-    let mut demands = [Demand::new(&[dead, dead], Wish::default(), &mut steering)];
+    let mut demands = [Demand::new(&[dead, dead], Wish::default(), Steering::default())];
     let budget = Budget { bps: 0, measured: true, probed: false, congested: false };
     assert_eq!(allocate(budget, &mut demands, Instant::now()), None);
-    assert_eq!(steering.choice().layer, None);
+    assert_eq!(demands[0].steering().choice().layer, None);
+}
+
+#[test]
+fn a_layer_that_was_not_measured_is_gone_up_to_with_care() {
+    // By its size it would take 576 kb/s.
+    let unknown = LayerRate { bps: None, width: 640, height: 360, usable: true };
+    let rises = |bps, probed, rate| {
+        let budget = Budget { bps, measured: true, probed, congested: false };
+        let (mut steering, now) = (Steering::default(), Instant::now());
+        let mut after = |ms| {
+            let mut demands = [Demand::new(&[rate, SUB], Wish::default(), steering)];
+            if ms == 0 {
+                allocate(Budget { bps: 0, ..budget }, &mut demands, now);
+            } else {
+                allocate(budget, &mut demands, now + Duration::from_millis(ms));
+            }
+            steering = demands[0].steering();
+            steering.choice().layer
+        };
+        assert_eq!(after(0), Some(1));
+        (1..30).find(|tenth| after(tenth * 100) == Some(0))
+    };
+    assert_eq!(rises(1_300_000, true, unknown), Some(21));
+    assert_eq!(rises(1_300_000, false, unknown), Some(21));
+    assert_eq!(rises(2_400_000, false, unknown), Some(1));
+    let known = LayerRate { bps: Some(576_000), ..unknown };
+    assert_eq!(rises(1_300_000, false, known), Some(1));
+    assert_eq!(rises(800_000, true, known), Some(1));
 }
 
 proptest! {
@@ -186,9 +212,9 @@ proptest! {
             let before = steerings.map(|steering| steering.choice());
             let budget = Budget { bps, measured, probed, congested };
             let wish = Wish { pinned: (pin > 6).then_some(pin), ..Wish::default() };
-            let mut demands: Vec<_> =
-                steerings.iter_mut().map(|steering| Demand::new(&layers, wish, steering)).collect();
+            let mut demands = steerings.map(|steering| Demand::new(&layers, wish, steering));
             let wanted = allocate(budget, &mut demands, now);
+            steerings = demands.map(|demand| demand.steering());
             prop_assert!(wanted.is_none_or(|wanted| wanted > bps));
             let mut total = 0_u64;
             let mut lowest = 0_u64;

@@ -1,32 +1,12 @@
 //! A viewer in a page (`tests/browser/doors.js`, bundled with the npm packages that it uses).
 
+use crate::bundle::bundle;
 use crate::chromium::Page;
 use crate::wait::until;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::path::Path;
-use std::process::Command;
-use std::sync::OnceLock;
 use std::time::Duration;
-
-/// The script with all that it imports, made once for all tests.
-fn bundle() -> Result<&'static str> {
-    static BUNDLE: OnceLock<Result<String, String>> = OnceLock::new();
-    let made = BUNDLE.get_or_init(|| make_bundle().map_err(|error| format!("{error:#}")));
-    made.as_deref().map_err(|error| anyhow::anyhow!("{error}"))
-}
-
-fn make_bundle() -> Result<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("browser");
-    let output = Command::new(folder.join("node_modules/.bin/esbuild"))
-        .args(["doors.js", "--bundle", "--format=iife", "--log-level=warning"])
-        .current_dir(folder)
-        .output()
-        .context("can't run esbuild; `make test` installs it")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?)
-}
 
 /// What the page knows of something that it shows.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -58,7 +38,7 @@ impl Door {
         let arguments: Vec<String> = arguments.iter().map(|argument| json!(argument).to_string()).collect();
         let make = format!("void ({variable} = new window.doors.{class}({}))", arguments.join(", "));
         if !page.eval::<bool>("'doors' in window").await? {
-            page.eval::<Value>(&format!("void (() => {{ {} }})()", bundle()?)).await?;
+            page.eval::<Value>(&format!("void (() => {{ {} }})()", bundle("doors.js")?)).await?;
         }
         page.eval::<Value>(&make).await?;
         Ok(Self { page: page.clone(), variable })

@@ -3,6 +3,7 @@
 
 mod door;
 mod http;
+mod layers;
 mod socket;
 
 use crate::chromium::Page;

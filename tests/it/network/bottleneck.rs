@@ -31,13 +31,13 @@ const RISE: Duration = Duration::from_secs(90);
 /// Seconds of standing still that are allowed in each minute, the fall included.
 const FROZEN_PER_MINUTE: f64 = 1.0;
 /// The same in the short form, for the most part of which the layer has just fallen.
-const FROZEN_AT_FIRST: f64 = 10.0;
+const FROZEN_AT_FIRST: f64 = 2.0;
 /// What a join may offer to the line within any second, in seconds of the line.
-const JOIN: f64 = 4.0;
+const JOIN: f64 = 1.5;
 /// Pictures by which a viewer has joined.
 const JOINED: u64 = 5 * FPS as u64;
 /// The share of a join's packets that the queue may drop.
-const JOIN_DROPS: f64 = 0.5;
+const JOIN_DROPS: f64 = 0.05;
 
 fn wide() -> Link {
     Link { delay: DELAY, ..Link::default() }

@@ -19,7 +19,7 @@ const REPAIRED: f64 = 0.95;
 /// Seconds of standing still that are allowed in a minute, or in less.
 const FROZEN_PER_MINUTE: f64 = 1.0;
 /// The same in the short form: in the first seconds the SFU learns of the loss, and the viewer to wait for repairs.
-const FROZEN_AT_FIRST: f64 = 5.0;
+const FROZEN_AT_FIRST: f64 = 1.0;
 /// Pictures before it counts: the viewer has seen what the network is like.
 const SETTLING: u64 = 3 * FPS as u64;
 

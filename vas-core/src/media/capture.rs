@@ -3,9 +3,11 @@
 //! A sender report ties a media time to the camera's clock (RFC 3550, section 6.4.1). Where that clock agrees with
 //! this machine's to within what encoding and the network take, it tells when a picture was taken. Elsewhere - no
 //! reports, a camera that thinks it is 1970 - capture is arrival, freed of jitter by taking the least delay seen
-//! lately. Whatever the source, the result moves towards it slowly and never leaves this machine's clock.
+//! lately. At first, before a second report or many arrivals, the trend of the arrivals tells whether the camera's clock
+//! drifts. Whatever the source, the result moves towards it slowly and never leaves this machine's clock.
 
 use crate::time::WallTime;
+use std::collections::VecDeque;
 use std::num::NonZeroU32;
 
 /// A report is believed where it puts the capture at most this long before the arrival, in microseconds.
@@ -24,6 +26,12 @@ const DRIFT_BASELINE: i64 = 20_000_000;
 
 /// The same before the drift is used to tell how old delays would be now.
 const TREND_BASELINE: i64 = 6_000_000;
+/// Arrivals of so long are one point of the trend, in microseconds.
+const TREND_POINT: i64 = 500_000;
+/// Points of the trend at least, and at most.
+const TREND_POINTS: std::ops::RangeInclusive<usize> = 4..=20;
+/// What the trend adds up to is jitter as far as this, in microseconds.
+const TREND_NOISE: f64 = 10_000.0;
 /// Media between two reports, in microseconds, from which the rate of the camera's clocks can be told.
 const REPORT_BASELINE: i64 = 1_000_000;
 /// No clock is off by more than this.
@@ -40,6 +48,57 @@ impl Delay {
     /// What it would be at `now` with delays that grow by `growth` microseconds in each.
     fn grown(self, growth: f64, now: WallTime) -> i64 {
         self.value.saturating_add((growth * now.micros_since(self.at) as f64) as i64)
+    }
+}
+
+/// The trend of the delays at the start of a session: the least squares of the least delays of each half second.
+#[derive(Debug)]
+struct Trend {
+    points: VecDeque<Delay>,
+    current: Delay,
+    since: WallTime,
+    slope: f64,
+}
+
+impl Trend {
+    const fn new(first: Delay) -> Self {
+        Self { points: VecDeque::new(), current: first, since: first.at, slope: 0.0 }
+    }
+
+    fn push(&mut self, new: Delay) {
+        if new.at.micros_since(self.since) < TREND_POINT {
+            if new.value <= self.current.value {
+                self.current = new;
+            }
+            return;
+        }
+        if self.points.len() == *TREND_POINTS.end() {
+            self.points.pop_front();
+        }
+        self.points.push_back(self.current);
+        (self.current, self.since) = (new, new.at);
+        self.slope = self.least_squares().clamp(-MAX_SKEW, MAX_SKEW);
+    }
+
+    fn least_squares(&self) -> f64 {
+        let Some(first) = self.points.front().filter(|_| TREND_POINTS.contains(&self.points.len())) else {
+            return 0.0;
+        };
+        let count = self.points.len() as f64;
+        let (mut x, mut y, mut xx, mut xy) = (0.0, 0.0, 0.0, 0.0);
+        for point in &self.points {
+            let at = point.at.micros_since(first.at) as f64;
+            let value = point.value.saturating_sub(first.value) as f64;
+            (x, y, xx, xy) = (x + at, y + value, xx + at * at, xy + at * value);
+        }
+        let spread = count * xx - x * x;
+        if spread > 0.0 { (count * xy - x * y) / spread } else { 0.0 }
+    }
+
+    /// By how much delays have grown in `passed` microseconds, beyond what may be jitter.
+    fn over(&self, passed: i64) -> i64 {
+        let grown = self.slope * passed as f64;
+        (grown.signum() * (grown.abs() - TREND_NOISE).max(0.0)) as i64
     }
 }
 
@@ -73,9 +132,9 @@ pub struct CaptureClock {
     rate: i128,
     /// Media time and camera time of the last report, in microseconds.
     report: Option<(i64, WallTime)>,
-    /// By how much more the camera's time runs than its media time does, as its reports have it: what is extrapolated
+    /// By how much more the camera's time runs than its media time does, as two reports have it: what is extrapolated
     /// from a report without this is off by 50 ms after 5 s of a clock that is off by 1 %.
-    skew: f64,
+    skew: Option<f64>,
     state: Option<State>,
 }
 
@@ -85,19 +144,20 @@ struct State {
     base: i64,
     /// Arrival minus media time.
     arrival: WindowMin,
+    trend: Trend,
     last: WallTime,
     /// The first whole window's minimum, to tell the drift by.
     anchor: Option<Delay>,
     drift_ppm: Option<f64>,
-    /// By how many microseconds arrival minus media time grows in each.
-    growth: f64,
+    /// By how many microseconds arrival minus media time grows in each, once that can be told from two windows.
+    growth: Option<f64>,
 }
 
 impl CaptureClock {
     /// The clock of a track of `rate` Hz, before anything has arrived.
     #[must_use]
     pub fn new(rate: NonZeroU32) -> Self {
-        Self { rate: i128::from(rate.get()), report: None, skew: 0.0, state: None }
+        Self { rate: i128::from(rate.get()), report: None, skew: None, state: None }
     }
 
     fn micros(&self, ticks: i64) -> i64 {
@@ -116,7 +176,7 @@ impl CaptureClock {
             let skew = camera.micros_since(at).saturating_sub(passed) as f64 / passed.max(1) as f64;
             if passed >= REPORT_BASELINE && skew.abs() <= MAX_SKEW {
                 // The first one tells all; then reports that were stamped carelessly are averaged.
-                self.skew = if self.skew == 0.0 { skew } else { (self.skew + skew) / 2.0 };
+                self.skew = Some(self.skew.map_or(skew, |before| (before + skew) / 2.0));
             }
         }
         self.report = Some((media, camera));
@@ -134,7 +194,12 @@ impl CaptureClock {
         let arrival = received.as_unix_micros().saturating_sub(media);
         let believed = self.report.and_then(|(at, camera)| {
             let passed = media.saturating_sub(at);
-            let captured = camera.add_micros(passed.saturating_add((passed as f64 * self.skew) as i64));
+            let apart = match (self.skew, &self.state) {
+                (Some(skew), _) => (passed as f64 * skew) as i64,
+                (None, Some(state)) => state.trend.over(passed),
+                (None, None) => 0,
+            };
+            let captured = camera.add_micros(passed.saturating_add(apart));
             (-MAX_EARLY..=MAX_DELAY)
                 .contains(&received.micros_since(captured))
                 .then(|| captured.as_unix_micros().saturating_sub(media))
@@ -155,16 +220,28 @@ impl State {
     const fn new(base: i64, arrival: i64, at: WallTime) -> Self {
         let delay = Delay { value: arrival, at };
         let arrival = WindowMin { previous: delay, current: delay, since: at };
-        Self { base, arrival, last: at, anchor: None, drift_ppm: None, growth: 0.0 }
+        Self {
+            base,
+            arrival,
+            trend: Trend::new(delay),
+            last: at,
+            anchor: None,
+            drift_ppm: None,
+            growth: None,
+        }
     }
 
     fn follow(&mut self, arrival: i64, believed: Option<i64>, received: WallTime) {
         let elapsed = received.micros_since(self.last).clamp(0, 1_000_000);
         self.last = received;
-        if self.arrival.push(Delay { value: arrival, at: received }, self.growth) {
+        let delay = Delay { value: arrival, at: received };
+        self.trend.push(delay);
+        let growth =
+            self.growth.unwrap_or_else(|| self.trend.over(2 * WINDOW) as f64 / (2.0 * WINDOW as f64));
+        if self.arrival.push(delay, growth) {
             self.measure_drift();
         }
-        let aim = believed.unwrap_or_else(|| self.arrival.get(self.growth, received));
+        let aim = believed.unwrap_or_else(|| self.arrival.get(growth, received));
         let most = elapsed / SLEW;
         self.base = self.base.saturating_add(aim.saturating_sub(self.base).clamp(-most, most));
     }
@@ -179,7 +256,7 @@ impl State {
         let elapsed = ended.at.micros_since(first.at);
         if elapsed >= TREND_BASELINE {
             let growth = ended.value.saturating_sub(first.value) as f64 / elapsed as f64;
-            self.growth = growth.clamp(-MAX_SKEW, MAX_SKEW);
+            self.growth = Some(growth.clamp(-MAX_SKEW, MAX_SKEW));
             if elapsed >= DRIFT_BASELINE {
                 // A fast media clock makes arrival minus media time shrink.
                 self.drift_ppm = Some(growth * -1e6);
@@ -270,6 +347,36 @@ mod tests {
             }
             let drift = clock.drift_ppm().unwrap();
             assert!((drift - ppm as f64).abs() < 150.0, "{drift}");
+        }
+    }
+
+    /// What is told of a track is off by less than 25 ms from its first report on, whatever its clock and whenever its
+    /// reports come; two tracks of a camera are then apart by less than twice as much, and mostly by far less.
+    #[test]
+    fn a_clock_that_drifts_is_known_before_the_second_report() {
+        for (ppm, first) in
+            [10_000, -10_000, 0].into_iter().flat_map(|ppm| [0, 700, 2_500].map(|ms| (ppm, ms)))
+        {
+            let mut clock = CaptureClock::new(RATE);
+            let (mut worst, mut late) = (0, 0);
+            for n in 0..15_000 {
+                let at = n * FRAME;
+                let ticks = (at + at * ppm / 1_000_000) * 9 / 100;
+                if at >= first * 1_000 && (at - first * 1_000) % 5_000_000 < FRAME {
+                    clock.report(ticks, wall(at).to_ntp());
+                }
+                let arrived = wall(at + 20_000 + (n * 7_919) % 15_000);
+                let off = clock.captured(ticks, arrived).micros_since(wall(at)).abs();
+                // What is learnt of a report is approached at one part in 20.
+                if at > first * 1_000 + 1_000_000 {
+                    worst = worst.max(off);
+                }
+                if at > first * 1_000 + 7_000_000 {
+                    late = late.max(off);
+                }
+            }
+            println!("{ppm} ppm, reports from {first} ms on: {worst} us off at worst, {late} us later on");
+            assert!(worst < 25_000 && late < 2_000, "{ppm} ppm, from {first} ms on: {worst} us, {late} us");
         }
     }
 

@@ -10,6 +10,7 @@ pub mod h264;
 pub mod h265;
 pub mod nal;
 pub mod reorder;
+pub mod stamp;
 pub mod timeline;
 pub mod unit;
 pub mod vp8;

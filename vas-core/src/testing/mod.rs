@@ -1,6 +1,11 @@
 //! Fakes for tests: small streams and a clock that is moved by hand.
 
+pub mod index;
+pub mod bookmark;
+pub mod recording;
 pub mod repo;
+pub mod snapshot;
+pub mod store;
 
 use crate::clock::Clock;
 use crate::id::TrackId;

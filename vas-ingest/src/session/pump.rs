@@ -191,9 +191,9 @@ impl<'a> Pump<'a> {
             return;
         };
         let track = if packets.stream_id() == self.video.index() {
-            &mut self.video.common
+            &mut self.video.stamper
         } else if let Some(audio) = &mut self.audio {
-            &mut audio.common
+            &mut audio.stamper
         } else {
             return;
         };

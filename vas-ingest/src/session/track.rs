@@ -6,47 +6,23 @@ use retina::codec::{AudioFrame, ParametersRef, VideoFrame, VideoParametersCodec}
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
-use vas_core::media::capture::CaptureClock;
 use vas_core::media::format::VIDEO_CLOCK;
 use vas_core::media::reorder::DtsEstimator;
-use vas_core::media::timeline::Timeline;
+use vas_core::media::stamp::UnitStamper;
 use vas_core::media::{
     AccessUnit, AudioCodec, AudioFormat, Track, TrackFormat, UnitKind, VideoCodec, VideoFormat, h264, h265,
     nal,
 };
-use vas_core::{MediaTime, TrackId, WallTime};
+use vas_core::{TrackId, WallTime};
 
 /// Ticks between pictures that are assumed where the camera names no rate.
 const DEFAULT_STEP: i64 = 3_600;
 
-/// What tracks have in common.
-#[derive(Debug)]
-pub(crate) struct Common {
-    index: usize,
-    id: TrackId,
-    rate: NonZeroU32,
-    timeline: Timeline,
-    capture: CaptureClock,
-    /// Packets lost since the last unit that was passed on.
-    lost: u32,
-}
-
-impl Common {
-    fn new(index: usize, id: TrackId, rate: NonZeroU32) -> Self {
-        let (timeline, capture) = (Timeline::new(rate), CaptureClock::new(rate));
-        Self { index, id, rate, timeline, capture, lost: 0 }
-    }
-
-    /// Takes a sender report of the track.
-    pub(crate) fn report(&mut self, ticks: i64, ntp: u64) {
-        self.capture.report(self.timeline.locate(ticks), ntp);
-    }
-}
-
 /// The video track of a session.
 #[derive(Debug)]
 pub(crate) struct VideoTrack {
-    pub(crate) common: Common,
+    index: usize,
+    pub(crate) stamper: UnitStamper,
     codec: VideoCodec,
     format: Option<Arc<TrackFormat>>,
     /// Frames per second as the description says.
@@ -77,7 +53,8 @@ impl VideoTrack {
             _ => return None,
         };
         let mut track = Self {
-            common: Common::new(index, id, VIDEO_CLOCK),
+            index,
+            stamper: UnitStamper::new(id, VIDEO_CLOCK),
             codec,
             format: None,
             described_fps: stream.framerate().map(f64::from).filter(|fps| (0.01..=1_000.0).contains(fps)),
@@ -91,7 +68,7 @@ impl VideoTrack {
 
     /// The track's number in the session.
     pub(crate) const fn index(&self) -> usize {
-        self.common.index
+        self.index
     }
 
     pub(crate) const fn codec(&self) -> VideoCodec {
@@ -109,7 +86,7 @@ impl VideoTrack {
 
     /// The track as it is published, once its format is known.
     pub(crate) fn track(&self) -> Option<Track> {
-        Some(Track { id: self.common.id, format: self.format.clone()? })
+        Some(Track { id: self.stamper.track(), format: self.format.clone()? })
     }
 
     /// Reads the parameter sets that retina has for the stream. Tells whether the format is another one now.
@@ -140,14 +117,14 @@ impl VideoTrack {
 
     /// Leaps of the camera's clock since the last call, and its drift.
     pub(crate) fn clock(&mut self) -> (Option<f64>, u64) {
-        let jumps = self.common.timeline.jumps();
+        let jumps = self.stamper.jumps();
         let new = jumps - std::mem::replace(&mut self.jumps_told, jumps);
-        (self.common.capture.drift_ppm(), new)
+        (self.stamper.drift_ppm(), new)
     }
 
     /// Makes a unit of a frame that arrived at `received`.
     pub(crate) fn unit(&mut self, frame: VideoFrame, max_bytes: usize, received: WallTime) -> Outcome {
-        self.common.lost = self.common.lost.saturating_add(u32::from(frame.loss()));
+        self.stamper.lose(u32::from(frame.loss()));
         let (ticks, arrival) = (frame.timestamp().elapsed(), frame.end_ctx().received());
         let data = frame.into_data();
         let kind = match self.codec {
@@ -164,41 +141,17 @@ impl VideoTrack {
             return Outcome::Waiting;
         }
         self.wait_for_key = false;
-        let pts = self.common.timeline.place(ticks, arrival);
+        let pts = self.stamper.place(ticks, arrival);
         let dts = self.dts.next(pts);
-        Outcome::Unit(self.common.unit(kind, [pts, dts], received, format, data.into()))
-    }
-}
-
-impl Common {
-    fn unit(
-        &mut self,
-        kind: UnitKind,
-        [pts, dts]: [i64; 2],
-        received: WallTime,
-        format: Arc<TrackFormat>,
-        data: Bytes,
-    ) -> AccessUnit {
-        AccessUnit {
-            track: self.id,
-            seq: 0,
-            epoch: 0,
-            pts: MediaTime::new(pts, self.rate),
-            dts: MediaTime::new(dts, self.rate),
-            received,
-            captured: self.capture.captured(pts, received),
-            kind,
-            lost_before: std::mem::take(&mut self.lost),
-            format,
-            data,
-        }
+        Outcome::Unit(self.stamper.unit(kind, [pts, dts], received, format, data.into()))
     }
 }
 
 /// The audio track of a session.
 #[derive(Debug)]
 pub(crate) struct AudioTrack {
-    pub(crate) common: Common,
+    index: usize,
+    pub(crate) stamper: UnitStamper,
     format: Arc<TrackFormat>,
 }
 
@@ -218,12 +171,13 @@ impl AudioTrack {
             ("audio", "g722") => as_described(AudioFormat::g722()),
             _ => return None,
         };
-        Some(Self { common: Common::new(index, id, rate), format: Arc::new(TrackFormat::Audio(format)) })
+        let (stamper, format) = (UnitStamper::new(id, rate), Arc::new(TrackFormat::Audio(format)));
+        Some(Self { index, stamper, format })
     }
 
     /// The track's number in the session.
     pub(crate) const fn index(&self) -> usize {
-        self.common.index
+        self.index
     }
 
     pub(crate) fn audio_format(&self) -> Option<&AudioFormat> {
@@ -232,16 +186,16 @@ impl AudioTrack {
 
     /// The track as it is published.
     pub(crate) fn track(&self) -> Track {
-        Track { id: self.common.id, format: self.format.clone() }
+        Track { id: self.stamper.track(), format: self.format.clone() }
     }
 
     /// Makes a unit of a frame that arrived at `received`.
     pub(crate) fn unit(&mut self, frame: &AudioFrame, received: WallTime) -> AccessUnit {
-        self.common.lost = self.common.lost.saturating_add(u32::from(frame.loss()));
+        self.stamper.lose(u32::from(frame.loss()));
         let ticks = frame.timestamp().elapsed();
         let arrival: Instant = frame.ctx().received();
-        let pts = self.common.timeline.place(ticks, arrival);
+        let pts = self.stamper.place(ticks, arrival);
         let data = Bytes::copy_from_slice(frame.data());
-        self.common.unit(UnitKind::Audio, [pts, pts], received, self.format.clone(), data)
+        self.stamper.unit(UnitKind::Audio, [pts, pts], received, self.format.clone(), data)
     }
 }

@@ -1,3 +1,4 @@
 //! Container formats.
 
 pub mod fmp4;
+pub mod mpegts;

@@ -1,9 +1,10 @@
 //! The same pictures, at the same times, in a file that nobody complains about.
 
-use crate::source::{Encoder, Source, audio, desc, merged, video};
-use crate::tools::{ffmpeg, hashes, packets, property, text};
+use crate::source::{Encoder, Source, audio, desc, g711, merged, opus, video};
+use crate::tools::{decoded, ffmpeg, hashes, packets, property, text};
 use std::fs;
 use std::path::{Path, PathBuf};
+use vas_core::media::AudioCodec;
 use vas_record::mux::fmp4::Fmp4Writer;
 
 /// Writes the sources into one file, with a chunk before each key picture.
@@ -85,6 +86,66 @@ fn h265_in_order() {
     let parameters = "log-level=error:info=0:bframes=0:pools=1:frame-threads=1";
     let options = ["-c:v", "libx265", "-preset", "veryfast", "-tag:v", "hvc1", "-x265-params", parameters];
     assert_same_video(Encoder::H265(&options), false);
+}
+
+#[test]
+fn av1() {
+    assert_same_video(Encoder::Av1, false);
+}
+
+#[test]
+fn vp8() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = video(folder.path(), Encoder::Vp8);
+    let ours = write(folder.path(), &[&source]);
+    assert_same_frames(&ours, &source, "v");
+    let (times, keys): (Vec<_>, Vec<_>) =
+        packets(&ours, "v").iter().map(|packet| (packet.pts, packet.key)).unzip();
+    assert_eq!(times, (0..100).map(|n| n * 3_600).collect::<Vec<_>>());
+    assert_eq!(keys, source.units.iter().map(|unit| unit.is_key()).collect::<Vec<_>>());
+    for (name, value) in
+        [("codec_name", "vp8"), ("codec_tag_string", "vp08"), ("width", "320"), ("height", "180")]
+    {
+        assert_eq!(property(&ours, "v", name), value, "{name}");
+    }
+}
+
+#[test]
+fn h264_with_opus() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures =
+        video(folder.path(), Encoder::H264(&["-c:v", "libx264", "-preset", "veryfast", "-bf", "0"]));
+    let sound = opus(folder.path());
+    let ours = write(folder.path(), &[&pictures, &sound]);
+    assert_same_frames(&ours, &pictures, "v");
+    assert_eq!(packets(&ours, "a").len(), sound.units.len());
+    // ffmpeg leaves out what the encoder needed to begin with; a recording begins within a stream.
+    let (decoded, expected) = (hashes(&ours, "a"), hashes(&sound.file, "a"));
+    assert_eq!(decoded[1..expected.len() - 1], expected[1..expected.len() - 1]);
+    for (name, value) in [("codec_name", "opus"), ("sample_rate", "48000"), ("channels", "1")] {
+        assert_eq!(property(&ours, "a", name), value, "{name}");
+    }
+}
+
+#[test]
+fn h264_with_g711() {
+    for (codec, name, tag) in
+        [(AudioCodec::Pcmu, "pcm_mulaw", "ulaw"), (AudioCodec::Pcma, "pcm_alaw", "alaw")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let pictures =
+            video(folder.path(), Encoder::H264(&["-c:v", "libx264", "-preset", "veryfast", "-bf", "0"]));
+        let sound = g711(folder.path(), codec);
+        let ours = write(folder.path(), &[&pictures, &sound]);
+        assert_same_frames(&ours, &pictures, "v");
+        assert_eq!(packets(&ours, "a").len(), sound.units.len());
+        assert_eq!(decoded(&ours), decoded(&sound.file));
+        for (property_name, value) in
+            [("codec_name", name), ("codec_tag_string", tag), ("sample_rate", "8000"), ("channels", "1")]
+        {
+            assert_eq!(property(&ours, "a", property_name), value, "{property_name}");
+        }
+    }
 }
 
 /// Sound that starts 300 ms after the pictures starts 300 ms after them in the file.

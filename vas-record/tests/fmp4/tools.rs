@@ -31,6 +31,11 @@ pub(crate) fn hashes(path: &Path, kind: &str) -> Vec<String> {
     lines.map(|line| line.rsplit(',').next().unwrap().trim().to_owned()).collect()
 }
 
+/// The hash of all decoded sound of a file.
+pub(crate) fn decoded(path: &Path) -> String {
+    ffmpeg(&["-i", text(path), "-map", "0:a:0", "-f", "md5", "-"])
+}
+
 /// A sample as a demuxer tells it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Packet {

@@ -5,10 +5,15 @@
 
 mod load;
 mod publishers;
+mod recording;
 mod sections;
 
 pub use load::{ConfigError, Flag, Loaded, Sources};
 pub use publishers::PublishersConfig;
+pub use recording::{
+    HlsConfig, RecordedLayers, RecordingConfig, RecordingMode, RetentionConfig, S3Config, Schedule,
+    ScheduleError, StoreKind, Zone, ZoneError,
+};
 pub use sections::{
     Config, DatabaseConfig, HttpConfig, IngestLimits, Invalid, LogConfig, LogFormat, MediaConfig, SecretText,
     TurnConfig,

@@ -1,12 +1,15 @@
 //! The settings, by area, with their defaults and limits.
 
 use super::publishers::PublishersConfig;
+use super::recording::{HlsConfig, RecordingConfig};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 use vas_core::Secret;
+use vas_core::model::mask_url;
 
 /// A setting whose value is well-formed but out of the question.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +39,10 @@ pub struct Config {
     pub ingest: IngestLimits,
     /// Cameras that come by themselves.
     pub publishers: PublishersConfig,
+    /// What is recorded, and for how long it is kept.
+    pub recording: RecordingConfig,
+    /// HLS, live and from the past.
+    pub hls: HlsConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -50,6 +57,8 @@ impl Default for Config {
             database: DatabaseConfig::default(),
             ingest: IngestLimits::default(),
             publishers: PublishersConfig::default(),
+            recording: RecordingConfig::default(),
+            hls: HlsConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -66,6 +75,13 @@ impl Config {
         }
     }
 
+    /// The folder of recordings on this machine, also where none is set.
+    #[must_use]
+    pub fn recording_folder(&self) -> PathBuf {
+        let folder = &self.recording.folder;
+        if folder.as_os_str().is_empty() { self.data_dir.join("recordings") } else { folder.clone() }
+    }
+
     /// Looks for values that are out of the question.
     ///
     /// # Errors
@@ -80,6 +96,8 @@ impl Config {
         self.database.validate()?;
         self.ingest.validate()?;
         self.publishers.validate()?;
+        self.recording.validate()?;
+        self.hls.validate()?;
         self.log.validate()
     }
 }
@@ -296,20 +314,31 @@ impl<'de> Deserialize<'de> for SecretText {
     }
 }
 
-/// The database.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The database. Prints with the password in its URL masked.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// Its URL; empty: a file in the data folder.
     pub url: String,
 }
 
+impl fmt::Debug for DatabaseConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatabaseConfig").field("url", &mask_url(&self.url)).finish()
+    }
+}
+
 impl DatabaseConfig {
     fn validate(&self) -> Result<(), Invalid> {
-        if self.url.is_empty() || self.url.starts_with("sqlite:") {
+        let known = ["sqlite:", "postgres:", "postgresql:"];
+        if self.url.is_empty() || known.iter().any(|scheme| self.url.starts_with(scheme)) {
             return Ok(());
         }
-        Err(invalid("database.url", "must begin with sqlite:, such as sqlite:///var/lib/vas/vas.db"))
+        Err(invalid(
+            "database.url",
+            "must begin with sqlite: or postgres:, such as sqlite:///var/lib/vas/vas.db or \
+             postgres://user:password@host/database",
+        ))
     }
 }
 

@@ -93,6 +93,32 @@ fn what_is_wrong_is_named_with_its_place_and_what_was_expected() {
         ),
         ("[turn]\nsecret = \"s3cret\"\nusername = \"u\"", &["vas.toml: turn.secret: give either"]),
         ("[turn]\nttl_seconds = 1", &["vas.toml: turn.ttl_seconds: must be from 60"]),
+        (
+            "[recording]\nmode = \"always\"",
+            &["vas.toml: recording.mode", "continuous, schedule, event or off"],
+        ),
+        ("[recording]\nmode = \"schedule\"", &["vas.toml: recording.schedule: give at least one"]),
+        (
+            "[recording]\nschedule = [\"noon\"]",
+            &["vas.toml: recording.schedule", "mon-fri 07:00-19:00", "noon"],
+        ),
+        ("[recording]\nzone = \"Mars\"", &["vas.toml: recording.zone", "+01:00", "Mars"]),
+        ("[recording]\nlayers = \"all\"", &["vas.toml: recording.layers", "main, sub or both"]),
+        ("[recording]\nsync_seconds = 0", &["vas.toml: recording.sync_seconds: must be from 1 to 60"]),
+        ("[recording]\nstore = \"s3\"", &["vas.toml: recording.s3.url", "s3://recordings/site-1"]),
+        (
+            "[recording]\nstore = \"s3\"\ns3.url = \"s3://b\"\ns3.endpoint = \"minio\"",
+            &["vas.toml: recording.s3.endpoint", "https://minio"],
+        ),
+        (
+            "[recording]\nstore = \"tiered\"\ns3.url = \"s3://b\"\ns3.secret_key = \"s3cret\"",
+            &["vas.toml: recording.s3.secret_key: give both"],
+        ),
+        (
+            "[recording.retention]\nthin_after_days = 7",
+            &["vas.toml: recording.retention.thin_after_days: must be less than"],
+        ),
+        ("[hls]\nurl_ttl_seconds = 1", &["vas.toml: hls.url_ttl_seconds: must be from 300"]),
         ("[http\n", &["vas.toml", "line 1"]),
         ("colour = 1", &["vas.toml", "unknown field `colour`"]),
     ] {
@@ -118,10 +144,14 @@ fn secrets_are_read_and_never_written() {
     assert_eq!((config.turn.secret.secret().expose(), config.turn.urls.len()), ("north", 2));
     let written = format!("{config:?} {}", toml::to_string(&config).unwrap());
     assert!(!written.contains("north"), "{written}");
+    let environment = variables(&[("VAS_DATABASE_URL", "postgres://vas:south@db/vas")]);
+    let config = Sources { environment, ..Sources::default() }.load().unwrap().config;
+    assert!(!format!("{config:?}").contains("south"));
 }
 
 #[test]
-fn the_database_lies_in_the_data_folder_unless_told() {
+fn database_and_recordings_lie_in_the_data_folder_unless_told() {
     let config = Config { data_dir: "/var/lib/vas".into(), ..Config::default() };
     assert_eq!(config.database_url(), "sqlite:///var/lib/vas/vas.db");
+    assert_eq!(config.recording_folder(), PathBuf::from("/var/lib/vas/recordings"));
 }

@@ -111,7 +111,7 @@ impl Control {
         .await
     }
 
-    /// Deletes a device with its stream.
+    /// Deletes a device with its stream and, in the background, its recordings.
     pub(crate) async fn delete_device(&self, id: DeviceId) -> Result<(), ControlError> {
         let this = self.clone();
         self.carry_through("delete device", async move {
@@ -123,8 +123,10 @@ impl Control {
             }
             if let Some(stream) = stream {
                 inner.live.close(stream.id);
+                inner.recordings.leave(id).await;
                 this.remove_layers(stream.id).await;
             }
+            inner.recordings.forget(id);
             tracing::info!(device = %id, "device deleted");
             Ok(())
         })

@@ -5,8 +5,8 @@
 
 use super::{Control, ControlError, LiveIds};
 use uuid::Uuid;
-use vas_core::StreamId;
-use vas_core::model::Device;
+use vas_core::model::{Device, TenantId};
+use vas_core::{DeviceId, StreamId};
 use vas_ingest::{IngestStatus, Source};
 
 /// Where the version stands in a uuid (RFC 9562, section 4.2).
@@ -28,6 +28,8 @@ pub(super) fn is_sub_stream(id: StreamId) -> bool {
 /// Where a device's stream comes from.
 #[derive(Debug)]
 pub(super) struct Layers {
+    tenant: TenantId,
+    device: DeviceId,
     main: Source,
     sub: Option<Source>,
 }
@@ -46,12 +48,12 @@ impl Layers {
                 )
                 .ok()
         });
-        Ok(Self { main, sub })
+        Ok(Self { tenant: device.tenant.clone(), device: device.id, main, sub })
     }
 }
 
 impl Control {
-    /// Starts what is to run of a stream and makes it ready to be watched; a sub stream that it has no more is removed.
+    /// Starts what is to run of a stream and makes it ready to be watched and recorded; a sub stream that it has no more is removed.
     /// Sources that run already go on where their address is the same.
     pub(super) async fn run(&self, layers: Layers) -> LiveIds {
         let supervisor = &self.inner.supervisor;
@@ -61,7 +63,9 @@ impl Control {
             Some(sub) => supervisor.start(sub),
             None => drop(supervisor.remove(sub_stream(stream)).await),
         }
-        self.inner.live.open(stream, sub)
+        let ids = self.inner.live.open(stream, sub);
+        self.inner.recordings.follow(&layers.tenant, layers.device, stream, sub).await;
+        ids
     }
 
     /// Stops a stream's sources; returns when both have ended.

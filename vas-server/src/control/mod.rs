@@ -3,6 +3,7 @@
 //! Changes of one device's stream follow each other (a lock per device), and each is carried through even when the
 //! client that asked for it goes away in between.
 
+pub(crate) mod captures;
 mod consumers;
 mod devices;
 mod error;
@@ -10,6 +11,7 @@ mod history;
 mod layers;
 mod live;
 mod locks;
+pub(crate) mod recording;
 mod streams;
 mod validate;
 mod whip;
@@ -20,12 +22,15 @@ pub(crate) use consumers::{
 pub(crate) use devices::{DevicePatch, NewDevice};
 pub(crate) use error::ControlError;
 pub(crate) use history::HISTORY_KEPT;
+pub(crate) use layers::sub_stream;
 pub(crate) use live::{Live, LiveIds, ViewerCounts, WatchError};
+pub(crate) use recording::Recordings;
 pub(crate) use streams::{Started, StreamInfo};
 pub(crate) use validate::Validation;
 pub(crate) use whip::PublishError;
 
 use crate::db::{SqlDevices, SqlStreams};
+use captures::Captures;
 use history::History;
 use locks::Locks;
 use std::future::Future;
@@ -54,6 +59,8 @@ struct Inner {
     live: Live,
     consumers: Consumers,
     whip: WhipServer,
+    recordings: Recordings,
+    captures: Captures,
     history: History,
     locks: Locks<DeviceId>,
     probes: Arc<Semaphore>,
@@ -70,6 +77,8 @@ pub(crate) struct Parts {
     pub(crate) supervisor: Supervisor,
     pub(crate) live: Live,
     pub(crate) whip: WhipServer,
+    pub(crate) recordings: Recordings,
+    pub(crate) captures: Captures,
     pub(crate) clock: SharedClock,
 }
 
@@ -77,7 +86,7 @@ impl Control {
     /// Starts what runs beside the calls: the writer of the streams' histories, in `history_scope`, which must outlive
     /// the supervisor. `scope` is for changes under way.
     pub(crate) fn new(parts: Parts, scope: TaskScope, history_scope: &TaskScope) -> Self {
-        let Parts { devices, streams, supervisor, live, whip, clock } = parts;
+        let Parts { devices, streams, supervisor, live, whip, recordings, captures, clock } = parts;
         let streams: Arc<dyn StreamRepo> = Arc::new(streams);
         let history = History::start(streams.clone(), supervisor.transitions(), history_scope);
         let inner = Inner {
@@ -87,6 +96,8 @@ impl Control {
             consumers: Consumers::new(live.clone(), clock.clone()),
             live,
             whip,
+            recordings,
+            captures,
             history,
             locks: Locks::default(),
             probes: Arc::new(Semaphore::new(MAX_PROBES)),
@@ -105,6 +116,16 @@ impl Control {
     /// Viewers that came with capabilities.
     pub(crate) fn consumers(&self) -> &Consumers {
         &self.inner.consumers
+    }
+
+    /// What is recorded, and what has been.
+    pub(crate) fn recordings(&self) -> &Recordings {
+        &self.inner.recordings
+    }
+
+    /// Bookmarks and snapshots.
+    pub(crate) fn captures(&self) -> &Captures {
+        &self.inner.captures
     }
 
     /// How many watch a stream, by whichever door.

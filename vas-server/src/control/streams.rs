@@ -112,6 +112,7 @@ impl Control {
             let _guard = inner.locks.lock(stream.device).await;
             inner.streams.stop(id, inner.clock.wall()).await?;
             inner.live.close(id);
+            inner.recordings.leave(stream.device).await;
             this.stop_layers(id).await;
             Ok(())
         })
@@ -159,6 +160,9 @@ impl Control {
             let now = inner.clock.wall();
             inner.streams.close(id, now).await?;
             inner.live.close(id);
+            if !stream.closed {
+                inner.recordings.leave(device).await;
+            }
             let is_supervised = inner.supervisor.status(id).is_some();
             this.remove_layers(id).await;
             if !is_supervised && !stream.closed {

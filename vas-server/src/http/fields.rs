@@ -146,6 +146,20 @@ impl Fields {
         }
     }
 
+    /// A number from `min` to `max`; `None` when it is missing or null.
+    pub(crate) fn number(&mut self, name: &str, min: f64, max: f64) -> Option<f64> {
+        let number = match self.values.get(name) {
+            None | Some(Value::Null) => return None,
+            Some(Value::String(text)) if self.numbers_as_text => text.parse().ok(),
+            Some(value) => value.as_f64(),
+        };
+        let number = number.filter(|number| (min..=max).contains(number));
+        if number.is_none() {
+            self.refuse(name, format!("must be a number from {min} to {max}"));
+        }
+        number
+    }
+
     /// A whole number between bounds; `None` when it is missing or, as was noted, wrong.
     pub(crate) fn optional_integer(&mut self, name: &str, min: u64, max: u64) -> Option<u64> {
         let given = self.values.get(name).is_some_and(|value| !value.is_null());

@@ -38,7 +38,8 @@ impl HttpState {
     /// A stream's health as answers show it.
     pub(super) fn health_view(&self, info: &StreamInfo) -> Value {
         let (ids, viewers) = (self.control.live().ids(info.stream.id), self.control.viewers(info.stream.id));
-        view::health(info, ids, viewers, self.clock.wall())
+        let recording = self.control.recordings().status(info.device.id);
+        view::health(info, ids, viewers, &recording, self.clock.wall())
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn routes() -> Router<HttpState> {
 }
 
 /// The id of a stream or of its device.
-struct EitherId(Uuid);
+pub(super) struct EitherId(pub(super) Uuid);
 
 impl<S: Send + Sync> FromRequestParts<S> for EitherId {
     type Rejection = Problem;

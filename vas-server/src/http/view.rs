@@ -1,5 +1,7 @@
 //! Devices and streams as clients see them. Field names are those of the contract with existing clients.
 
+use super::recordings_view;
+use crate::control::recording::RecordingStatus;
 use crate::control::{LiveIds, StreamInfo, ViewerCounts};
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
@@ -144,8 +146,14 @@ fn uptime(info: &StreamInfo, now: WallTime) -> i64 {
 
 fn endpoints(id: StreamId) -> Value {
     let whep = format!("/v2/streams/{id}/whep");
-    // What is not served is null.
-    json!({ "webrtc": whep, "whep": whep, "hls": null, "health": format!("/v2/streams/{id}/health") })
+    json!({
+        "webrtc": whep,
+        "whep": whep,
+        "hls": format!("/v2/streams/{id}/hls/playlist.m3u8"),
+        "hls_low_latency": format!("/v2/streams/{id}/hls/index.m3u8"),
+        "recordings": format!("/v2/streams/{id}/recordings"),
+        "health": format!("/v2/streams/{id}/health"),
+    })
 }
 
 fn producer(ids: LiveIds, state: StreamState) -> Value {
@@ -251,7 +259,13 @@ impl Verdict {
 }
 
 /// A stream's health.
-pub(super) fn health(info: &StreamInfo, ids: Option<LiveIds>, viewers: ViewerCounts, now: WallTime) -> Value {
+pub(super) fn health(
+    info: &StreamInfo,
+    ids: Option<LiveIds>,
+    viewers: ViewerCounts,
+    recording: &RecordingStatus,
+    now: WallTime,
+) -> Value {
     let StreamInfo { stream, present, .. } = info;
     let verdict = Verdict::of(info);
     let ingest = present.ingest.as_ref();
@@ -274,7 +288,7 @@ pub(super) fn health(info: &StreamInfo, ids: Option<LiveIds>, viewers: ViewerCou
                 _ => "running",
             },
         },
-        "recording": { "active": false },
+        "recording": recordings_view::status(recording),
         "last_error": failed.then_some(&present.reason.text),
         "checked_at": time(now),
     })

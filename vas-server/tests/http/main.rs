@@ -7,6 +7,8 @@ mod devices;
 mod errors;
 mod layers;
 mod limits;
+mod recording_live;
+mod recordings;
 mod restart;
 mod secrets;
 mod sockets;

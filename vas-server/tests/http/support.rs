@@ -69,6 +69,11 @@ impl Server {
         self.app.as_ref().expect("it runs").addresses().http
     }
 
+    /// Where the server keeps its files.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, self.url(path))
     }

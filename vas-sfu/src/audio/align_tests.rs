@@ -143,37 +143,38 @@ struct Track {
     rate: NonZeroU32,
     /// Media ticks for each second of true time.
     pace: f64,
-    reports: bool,
-    next_report: f64,
+    /// When its next report is due, where it sends any.
+    next_report: Option<f64>,
 }
 
 impl Track {
-    fn new(rate: u32, drift: f64, reports: bool) -> Self {
+    fn new(rate: u32, drift: f64, next_report: Option<f64>) -> Self {
         let rate = NonZeroU32::new(rate).unwrap();
         let pace = f64::from(rate.get()) * (1.0 + drift);
-        Self { clock: CaptureClock::new(rate), rate, pace, reports, next_report: 0.0 }
+        Self { clock: CaptureClock::new(rate), rate, pace, next_report }
     }
 
     /// When ingest says that what was really captured at `at` was, where it arrived at `arrival`.
     fn captured(&mut self, at: f64, arrival: f64) -> f64 {
         let ticks = |time: f64| MediaTime::new((time * self.pace) as i64, self.rate).ticks();
-        if self.reports && arrival >= self.next_report {
+        if self.next_report.is_some_and(|due| arrival >= due) {
             self.clock.report(ticks(at), wall(at).to_ntp());
-            self.next_report = arrival + 5.0;
+            self.next_report = Some(arrival + 5.0);
         }
         self.clock.captured(ticks(at), wall(arrival)).micros_since(wall(0.0)) as f64 / 1e6
     }
 }
 
-/// As the two tracks of a camera come out of ingest: with jitter, sender reports or none, sound that drifts against
-/// the picture.
+/// As the two tracks of a camera come out of ingest: with jitter, sender reports at the same time, at different times or
+/// never, sound that drifts against the picture.
 #[test]
 fn lips_and_voice_stay_together_behind_ingest() {
-    for (drift, reports) in [(0.01, true), (-0.01, true), (0.01, false), (-0.01, false)] {
+    let reports = [(Some(0.0), Some(0.0)), (Some(0.0), Some(2.5)), (Some(2.5), Some(0.0)), (None, None)];
+    for (drift, reports) in [0.01, -0.01].into_iter().flat_map(|drift| reports.map(|at| (drift, at))) {
         let (mut aligner, mut microphone) = (aligner(16_000), Microphone::new(16_000, drift));
         let (mut listener, mut pictures) = (Listener::default(), Vec::new());
-        let mut sound_track = Track::new(16_000, drift, reports);
-        let mut picture_track = Track::new(90_000, 0.0, reports);
+        let mut sound_track = Track::new(16_000, drift, reports.0);
+        let mut picture_track = Track::new(90_000, 0.0, reports.1);
         let jitter = |n: usize| (n * 7_919 % 10) as f64 / 1e3;
         let mut frame = 0;
         while microphone.time() < 600.5 {
@@ -196,16 +197,19 @@ fn lips_and_voice_stay_together_behind_ingest() {
             pulse - picture.unwrap()
         });
         let apart: Vec<f64> = apart.collect();
-        let worst = apart.iter().fold(0.0_f64, |worst, apart| worst.max(apart.abs()));
+        // While one track alone has reported, the other one is told to be late by what its packets take; and what a
+        // report tells is approached slowly. There is a pulse in each second.
+        let both = reports.0.zip(reports.1).map_or(0.0, |(sound, pictures)| sound.max(pictures) * 1.8);
+        let worst = apart[both as usize..].iter().fold(0.0_f64, |worst, apart| worst.max(apart.abs()));
         let settled = apart[30..].iter().fold(0.0_f64, |worst, apart| worst.max(apart.abs()));
         println!(
-            "drift {drift}, reports {reports}: {:.1} ms at worst, {:.1} settled",
+            "drift {drift}, reports {reports:?}: {:.1} ms at worst, {:.1} settled",
             worst * 1e3,
             settled * 1e3
         );
         assert!(apart.len() > 590);
-        // Most of it is what ingest's clock is off by between two reports.
-        assert!(worst < 0.055 && settled < 0.010, "{worst} {settled}");
+        // The most of it is in the first seconds, before reports or arrivals have told of the drift.
+        assert!(worst < 0.040 && settled < 0.010, "{worst} {settled}");
         listener.assert_continuous();
     }
 }

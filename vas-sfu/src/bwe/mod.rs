@@ -51,7 +51,7 @@ mod train;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
 #[cfg(test)]
 mod tests;
 
@@ -438,6 +438,12 @@ impl Estimator {
     pub(crate) fn queue_delay(&self) -> Duration {
         let standing = self.receiver.as_ref().map_or(0, |receiver| receiver.queue.standing());
         Duration::from_micros(standing.unsigned_abs())
+    }
+
+    /// How long the newest packet has waited in the network, of those that feedback has told of.
+    pub(crate) fn newest_delay(&self) -> Duration {
+        let newest = self.receiver.as_ref().map_or(0, |receiver| receiver.queue.newest());
+        Duration::from_micros(newest.unsigned_abs())
     }
 
     /// What the network suffers from at the moment.

@@ -13,6 +13,7 @@ const MAX_DEPTH: f64 = 64.0 * 1_280.0;
 pub(crate) struct Pacer {
     rate: f64,
     bytes: f64,
+    /// Up to when it has been filled; in the future while it rests.
     filled: Instant,
 }
 
@@ -40,6 +41,19 @@ impl Pacer {
     /// So many have left; more than was allowed is made up for by waiting longer.
     pub(crate) fn spend(&mut self, bytes: usize) {
         self.bytes = (self.bytes - bytes as f64).max(-self.depth());
+    }
+
+    /// Whether less is owed than the bucket holds: what is urgent may leave before what waits.
+    pub(crate) fn lends(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.filled <= now && self.bytes > -self.depth()
+    }
+
+    /// Lets nothing leave for so long.
+    pub(crate) fn rest(&mut self, time: Duration, now: Instant) {
+        self.fill(now);
+        self.bytes = self.bytes.min(0.0);
+        self.filled = now + time;
     }
 
     fn fill(&mut self, now: Instant) {
@@ -81,5 +95,22 @@ mod tests {
         pacer.spend(1_000_000);
         assert_eq!(pacer.allow(start + Duration::from_secs(9)), 0);
         assert_eq!(pacer.allow(start + Duration::from_millis(9_050)), 1_000);
+    }
+
+    #[test]
+    fn what_is_urgent_borrows_and_nothing_leaves_while_it_rests() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        // A bucket of 4,000 bytes that is full in 40 ms.
+        let mut pacer = Pacer::new(800_000, start);
+        pacer.spend(7_999);
+        assert_eq!((pacer.allow(start), pacer.lends(start)), (0, true));
+        pacer.spend(1_000);
+        assert_eq!((pacer.allow(at(0)), pacer.lends(at(0))), (0, false));
+        assert_eq!((pacer.allow(at(20)), pacer.lends(at(20))), (0, true));
+        pacer.rest(Duration::from_millis(200), at(100));
+        assert_eq!((pacer.allow(at(299)), pacer.lends(at(299))), (0, false));
+        assert!(pacer.lends(at(300)));
+        assert_eq!(pacer.allow(at(320)), 2_000);
     }
 }

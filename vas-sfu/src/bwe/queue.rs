@@ -42,12 +42,13 @@ impl Least {
 pub(super) struct Queue {
     base: Least,
     recent: Least,
+    newest: i64,
 }
 
 impl Queue {
     /// Begins at an arrival.
     pub(super) const fn new(at: i64) -> Self {
-        Self { base: Least::new(at), recent: Least::new(at) }
+        Self { base: Least::new(at), recent: Least::new(at), newest: 0 }
     }
 
     /// Takes a packet's times of departure and arrival, in microseconds of either clock, and gives how long it waited.
@@ -62,7 +63,13 @@ impl Queue {
         }
         self.base.push(way);
         self.recent.push(way);
-        way - self.base.get()
+        self.newest = way - self.base.get();
+        self.newest
+    }
+
+    /// Microseconds that the newest packet has waited.
+    pub(super) const fn newest(&self) -> i64 {
+        self.newest
     }
 
     /// Microseconds that every packet of the last tenths of a second has waited.

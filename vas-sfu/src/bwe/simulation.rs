@@ -235,8 +235,9 @@ impl World {
             probed: self.estimator.is_probed(now),
             congested: self.estimator.state(now) != super::NetworkState::Normal,
         };
-        let mut demands = [Demand::new(&rates, Wish::default(), &mut self.steering)];
+        let mut demands = [Demand::new(&rates, Wish::default(), self.steering)];
         let wanted = allocate(budget, &mut demands, now);
+        self.steering = demands[0].steering();
         if let Some(probe) = wanted.and_then(|wanted| self.estimator.probe(now, wanted)) {
             self.padding = (f64::from(probe.bytes), probe.rate_bps as f64 / 8_000.0);
             self.probes += 1;
@@ -340,7 +341,7 @@ impl World {
 }
 
 /// A transport-wide feedback message on all numbers from `base` to the last that has arrived.
-pub(super) fn message(base: u16, first: i64, arrived: &[(i64, u16)]) -> Vec<u8> {
+pub(crate) fn message(base: u16, first: i64, arrived: &[(i64, u16)]) -> Vec<u8> {
     // The viewer's clock is not ours.
     let ticks = |at: i64| (at + 987_654_321) / 250;
     let reference = ticks(first).div_euclid(256);

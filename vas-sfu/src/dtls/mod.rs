@@ -193,7 +193,7 @@ impl DtlsServer {
     }
 
     fn take(&mut self, now: Instant, datagram: &[u8]) -> Result<Option<DtlsEvent>, DtlsError> {
-        if self.server_hello_sent && !self.complete && starts_handshake(datagram, HANDSHAKE_CLIENT_HELLO) {
+        if self.server_hello_sent && !self.complete && is_hello(datagram) {
             return Ok(None);
         }
         let Some(hello) = &mut self.hello else { return self.feed(now, datagram) };
@@ -288,6 +288,12 @@ fn clear_bytes(datagram: &[u8]) -> Option<usize> {
         }
     }
     Some(clear)
+}
+
+/// Whether a datagram begins a handshake, or is a later part of its first message: a client sends it again and again
+/// until it has an answer, so it answers nothing itself.
+pub(crate) fn is_hello(datagram: &[u8]) -> bool {
+    starts_handshake(datagram, HANDSHAKE_CLIENT_HELLO)
 }
 
 /// Whether the first record of a datagram is a handshake message of this type in epoch 0, thus in the clear.

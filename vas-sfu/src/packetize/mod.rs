@@ -74,6 +74,12 @@ impl PacketRun {
         &self.payloads[start..self.ends[index] as usize]
     }
 
+    /// Bytes of the payloads from `first` on; 0: it is past the end.
+    pub(crate) fn bytes_from(&self, first: usize) -> usize {
+        let before = first.min(self.len()).checked_sub(1).map_or(0, |last| self.ends[last] as usize);
+        self.payloads.len() - before
+    }
+
     /// How many payloads from `first` on, at most `max`, may leave in one UDP_SEGMENT send: all of one size, but
     /// for the last, which may be smaller. 0: `first` is past the end.
     pub(crate) fn segments_from(&self, first: usize, max: usize) -> usize {

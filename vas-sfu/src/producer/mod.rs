@@ -4,6 +4,8 @@ mod encode;
 mod layer;
 mod task;
 
+#[cfg(test)]
+pub(crate) use layer::Measured;
 pub(crate) use layer::{LayerCommand, LayerId, LayerShared};
 
 use crate::error::ProduceError;

@@ -10,7 +10,7 @@ impl Table {
     /// of it.
     pub(super) fn share_out(&mut self, slot: usize, now: Instant) {
         let Some(leg) = self.legs.get_mut(slot).filter(|leg| leg.srtp.is_some()) else { return };
-        leg.share_out(now);
+        leg.share_out(now, &mut self.demands);
         for at in 0..leg.consumers.len() {
             let Some(Some(attached)) = self.legs[slot].consumers.get(at) else { continue };
             let Some(wanted) = attached.steering.choice().layer else { continue };

@@ -14,6 +14,8 @@ const NEAR: Duration = Duration::from_millis(40);
 const START_BPS: u64 = 600_000;
 /// What a far viewer is sent at that tells nothing, in bits per second.
 const UNTOLD_BPS: u64 = 20_000_000;
+/// The longest queue in the network that is waited out at a time.
+const MAX_REST: Duration = Duration::from_millis(400);
 /// Bytes of UDP and IPv4 headers.
 const HEADERS: usize = 28;
 
@@ -111,6 +113,12 @@ impl Control {
         self.pacer.allow(now)
     }
 
+    /// Whether a packet that the viewer misses may leave now. It goes before those that wait, for what the viewer has of
+    /// its picture is of no use without it; but it is paid for like them.
+    pub(super) fn lends(&mut self, now: Instant) -> bool {
+        self.pacer.lends(now)
+    }
+
     /// Bytes of padding that a probe wants in this millisecond.
     pub(super) fn padding(&mut self) -> usize {
         self.probe.as_mut().map_or(0, |probe| {
@@ -124,14 +132,14 @@ impl Control {
         self.probe = None;
     }
 
-    /// Packets that so many milliseconds carry at the rate of pacing.
-    pub(super) fn packets_in(&self, ms: usize) -> usize {
+    /// Bytes that so many milliseconds carry at the rate of pacing.
+    pub(super) fn bytes_in(&self, ms: usize) -> usize {
         let rate = if self.window == 0 && !self.estimator.is_measured() {
             self.estimator.estimate()
         } else {
             self.estimator.pacing_rate()
         };
-        (rate as usize / 8_000 * ms / MAX_PAYLOAD).max(1)
+        rate as usize / 8_000 * ms
     }
 
     fn paced(&mut self, now: Instant) {
@@ -151,8 +159,15 @@ impl Control {
 
     /// What the viewer tells of packets.
     pub(super) fn feedback(&mut self, feedback: &TransportFeedback<'_>, now: Instant) {
+        let before = self.estimator.state(now);
         self.estimator.on_feedback(feedback, now);
         self.paced(now);
+        if before == NetworkState::Normal && self.estimator.state(now) != NetworkState::Normal {
+            // What is sent meanwhile would stand behind the queue, or be dropped where that is full: it arrives no later
+            // when it leaves after the queue has gone.
+            self.pacer.rest(self.estimator.newest_delay().min(MAX_REST), now);
+            self.probe = None;
+        }
     }
 
     /// What the viewer believes that it can receive.
@@ -172,8 +187,10 @@ impl Control {
 
     /// Asks for a probe where `wanted` bits per second are more than is known of the link.
     pub(super) fn probe(&mut self, wanted: u64, now: Instant) {
+        // A cached group on its way is a measurement itself, and leaves the network no room for another.
         if self.probe.is_none()
             && self.transport_wide
+            && !self.gentle
             && let Some(Probe { rate_bps, bytes }) = self.estimator.probe(now, wanted)
         {
             self.probe = Some(ActiveProbe {

@@ -4,7 +4,7 @@ use super::command::{FeedKey, LegSetup, PlainSetup};
 use super::control::Control;
 use super::sender::{Congestion, Sender};
 use super::wire::{Origin, Path, Wire};
-use crate::dtls::{DtlsEvent, DtlsIdentity, DtlsServer};
+use crate::dtls::{DtlsEvent, DtlsIdentity, DtlsServer, is_hello};
 use crate::ice::{Check, IceCredentials};
 use crate::layers::{Demand, LayerRate, MAX_LAYERS, Steering, Wish, allocate};
 use crate::ortc::MediaKind;
@@ -270,7 +270,10 @@ impl Leg {
     ) -> Result<bool, CloseReason> {
         // Before `connect` nobody could be verified; the client sends again.
         let Some(dtls) = &mut self.dtls else { return Ok(false) };
-        if let Some(sent) = self.flight.take().filter(|_| self.srtp.is_none()) {
+        // One that comes again has crossed our answer: a far client would pass for a near one.
+        if !is_hello(datagram)
+            && let Some(sent) = self.flight.take().filter(|_| self.srtp.is_none())
+        {
             let taken = now.saturating_duration_since(sent);
             self.round_trip = Some(self.round_trip.map_or(taken, |known| known.min(taken)));
         }
@@ -351,50 +354,43 @@ impl Leg {
     }
 
     /// Decides which layer each consumer is to have and what is left out of it; probes for more where more is wanted.
-    pub(crate) fn share_out(&mut self, now: Instant) {
+    /// `demands` is scratch space.
+    pub(crate) fn share_out(&mut self, now: Instant, demands: &mut Vec<Demand>) {
         let Some(control) = &mut self.control else { return };
-        let mut rates = Vec::with_capacity(self.consumers.len() * 2);
         let Some(mut budget) = control.budget(now) else { return };
-        let mut audio = 0;
+        let mut sound = 0;
+        demands.clear();
         for attached in self.consumers.iter().flatten() {
             let setup = attached.sender.setup();
-            for layer in setup.layers.iter().take(MAX_LAYERS) {
-                let measured = layer.layer.measured(now);
-                if setup.kind == MediaKind::Audio {
-                    budget.bps = budget.bps.saturating_sub(AUDIO_BPS);
-                    audio += 1;
-                } else {
-                    let codec = layer.codec.map(|codec| codec.codec);
-                    let usable = codec.is_some() && codec == measured.codec && !layer.layer.is_closed();
-                    let (width, height) = measured.size;
-                    let bps = (measured.bps > 0).then_some(measured.bps);
-                    rates.push(LayerRate { bps, width, height, usable });
-                }
-            }
-        }
-        let mut rest = &rates[..];
-        let mut demands = Vec::with_capacity(self.consumers.len());
-        for attached in self.consumers.iter_mut().flatten() {
-            let setup = attached.sender.setup();
             if setup.kind == MediaKind::Audio {
+                sound += AUDIO_BPS;
                 continue;
             }
-            let (layers, others) = rest.split_at(setup.layers.len().min(MAX_LAYERS));
-            rest = others;
+            let mut rates = [LayerRate::default(); MAX_LAYERS];
+            for (rate, layer) in rates.iter_mut().zip(&setup.layers) {
+                let measured = layer.layer.measured(now);
+                let codec = layer.codec.map(|codec| codec.codec);
+                let usable = codec.is_some() && codec == measured.codec && !layer.layer.is_closed();
+                let (width, height) = measured.size;
+                let bps = (measured.bps > 0).then_some(measured.bps);
+                *rate = LayerRate { bps, width, height, usable };
+            }
             let wish = Wish { size: setup.wanted.size, paused: setup.paused, pinned: setup.wanted.layer };
-            demands.push(Demand::new(layers, wish, &mut attached.steering));
+            let rates = &rates[..setup.layers.len().min(MAX_LAYERS)];
+            demands.push(Demand::new(rates, wish, attached.steering));
         }
-        let sound = audio * AUDIO_BPS;
-        if let Some(wanted) = allocate(budget, &mut demands, now) {
+        budget.bps = budget.bps.saturating_sub(sound);
+        if let Some(wanted) = allocate(budget, demands, now) {
             control.probe(wanted.saturating_add(sound), now);
+        }
+        let pictures = |attached: &&mut Attached| attached.sender.setup().kind == MediaKind::Video;
+        for (attached, demand) in self.consumers.iter_mut().flatten().filter(pictures).zip(demands) {
+            attached.steering = demand.steering();
+            attached.sender.set_thinning(attached.steering.choice().thinning);
         }
         let estimate_bps = control.estimate();
         let (queue, round_trip) = control.delays();
         for attached in self.consumers.iter_mut().flatten() {
-            if attached.sender.setup().kind == MediaKind::Video {
-                let thinning = attached.steering.choice().thinning;
-                attached.sender.set_thinning(thinning);
-            }
             attached.sender.tell_layers(estimate_bps, queue, round_trip);
         }
     }

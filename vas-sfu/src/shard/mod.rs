@@ -15,6 +15,11 @@ pub(crate) mod tcp;
 mod tcp_limits;
 mod wire;
 
+#[cfg(test)]
+mod narrow_tests;
+#[cfg(test)]
+mod simulation;
+
 pub(crate) use command::{Command, FeedKey, LegCommand, LegSetup, PlainSetup, ShardHandle};
 pub(crate) use leg::MAX_CONSUMERS;
 pub(crate) use routes::{InsertError, Routes};

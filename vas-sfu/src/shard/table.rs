@@ -1,6 +1,7 @@
 //! The connections and feeds of a shard, and the indexes over them.
 
 use super::command::{FeedKey, LegCommand, LegSetup, PlainSetup};
+use super::control::Control;
 use super::leg::{Attached, CheckOutcome, Leg, MAX_CONSUMERS};
 use super::routes::Routes;
 use super::sender::{Live, Outlet, Sender};
@@ -9,7 +10,7 @@ use super::wire::{Origin, Path, SendOnly, Wire};
 use crate::consumer::ConsumerCloseReason;
 use crate::dtls::DtlsIdentity;
 use crate::frame::Frame;
-use crate::layers::Steering;
+use crate::layers::{Demand, Steering};
 use crate::producer::{LayerCommand, LayerId, LayerShared};
 use crate::transport::CloseReason;
 use slab::Slab;
@@ -53,6 +54,8 @@ pub(super) struct Table {
     finished: Vec<(usize, CloseReason)>,
     /// Viewers that have gone over to another layer, and the feed that they had before.
     switched: Vec<(usize, usize, FeedKey)>,
+    /// Scratch space of sharing out.
+    pub(super) demands: Vec<Demand>,
 }
 
 impl Table {
@@ -69,6 +72,7 @@ impl Table {
             busy: Vec::new(),
             finished: Vec::new(),
             switched: Vec::new(),
+            demands: Vec::new(),
         }
     }
 
@@ -245,13 +249,13 @@ impl Table {
         }
     }
 
-    fn add_consumer(
+    pub(super) fn add_consumer<W: Wire>(
         &mut self,
         slot: usize,
         mut sender: Sender,
         routes: &Arc<Routes>,
         now: Instant,
-        wire: &mut SendOnly<'_>,
+        wire: &mut W,
     ) {
         if sender.setup().layers.first().is_none_or(|first| first.layer.is_closed()) {
             sender.setup().shared.set_closed(ConsumerCloseReason::Producer);
@@ -265,7 +269,12 @@ impl Table {
         sender.begin_with(layer);
         let key = self.feed_of(&sender.setup().layers[layer].layer.clone());
         let (Some(feed), Some(leg)) = (self.feeds.get_mut(&key), self.legs.get_mut(slot)) else { return };
-        let at = leg.attach(Attached { feed: key, target: None, steering: Steering::default(), sender });
+        let at = leg.attach(Attached {
+            feed: key,
+            target: None,
+            steering: Steering::beginning_with(layer),
+            sender,
+        });
         feed.viewers.push(Viewer { slot, at, layer });
         if leg.srtp.is_some() {
             leg.make_control(now);
@@ -289,6 +298,12 @@ impl Table {
             Feed { layer: layer.clone(), frames: None, ring: FrameRing::default(), viewers: Vec::new() };
         self.feeds.insert(key, feed);
         key
+    }
+
+    /// The feed of a layer, if it is open.
+    #[cfg(test)]
+    pub(super) fn open_feed(&self, layer: &Arc<LayerShared>) -> Option<FeedKey> {
+        self.by_layer.get(&layer.id).copied()
     }
 
     /// A layer's task has answered: here are the group so far and the way its frames will come.
@@ -378,12 +393,12 @@ impl Table {
 
     /// Once a second for a connection: what its handles have asked for and may not have reached this shard, for a queue
     /// was full.
-    pub(super) fn reconcile(
+    pub(super) fn reconcile<W: Wire>(
         &mut self,
         slot: usize,
         routes: &Arc<Routes>,
         now: Instant,
-        wire: &mut SendOnly<'_>,
+        wire: &mut W,
     ) {
         let Some(leg) = self.legs.get(slot) else { return };
         if leg.shared.is_closing() {
@@ -440,12 +455,12 @@ impl Table {
     }
 
     /// Sends the frames of a feed to its viewers.
-    pub(super) fn fan_out(
+    pub(super) fn fan_out<W: Wire>(
         &mut self,
         key: FeedKey,
         now: Instant,
         clock: &SharedClock,
-        wire: &mut SendOnly<'_>,
+        wire: &mut W,
         scratch: &mut Vec<u8>,
     ) {
         let Some(feed) = self.feeds.get_mut(&key) else { return };
@@ -471,12 +486,12 @@ impl Table {
     }
 
     /// One millisecond of pacing, replays, probes and handshake timers for the connections on the list.
-    pub(super) fn tick(
+    pub(super) fn tick<W: Wire>(
         &mut self,
         routes: &Arc<Routes>,
         now: Instant,
         clock: &SharedClock,
-        wire: &mut SendOnly<'_>,
+        wire: &mut W,
         scratch: &mut Vec<u8>,
     ) {
         let (legs, feeds, finished) = (&mut self.legs, &self.feeds, &mut self.finished);
@@ -487,12 +502,14 @@ impl Table {
                 return false;
             }
             if let (Some(srtp), Some(path)) = (&mut leg.srtp, &leg.path) {
+                set_pace(leg.control.as_deref_mut(), &leg.consumers, now);
                 let control = leg.control.as_deref_mut();
                 let mut outlet = Outlet { srtp, wire, path, scratch, control, now, clock };
                 for attached in leg.consumers.iter_mut().flatten().filter(|a| a.sender.is_busy()) {
                     let ring = feeds.get(&attached.feed).map(|feed| &feed.ring);
                     attached.sender.pump(ring, &mut outlet);
                 }
+                set_pace(outlet.control.as_deref_mut(), &leg.consumers, now);
                 let padding = outlet.control.as_mut().map_or(0, |control| control.padding());
                 if padding > 0
                     && let Some(attached) = leg.consumers.iter_mut().flatten().find(|a| a.sender.can_pad())
@@ -555,6 +572,13 @@ impl Table {
         for slot in slots {
             self.close(slot, CloseReason::Shutdown, routes, now, wire);
         }
+    }
+}
+
+/// A cached group leaves at the rate that the network carries, live pictures faster.
+fn set_pace(control: Option<&mut Control>, consumers: &[Option<Attached>], now: Instant) {
+    if let Some(control) = control {
+        control.set_gentle(consumers.iter().flatten().any(|a| a.sender.is_catching_up()), now);
     }
 }
 

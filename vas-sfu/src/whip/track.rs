@@ -10,12 +10,11 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
-use vas_core::media::capture::CaptureClock;
 use vas_core::media::format::VIDEO_CLOCK;
 use vas_core::media::reorder::DtsEstimator;
-use vas_core::media::timeline::Timeline;
+use vas_core::media::stamp::UnitStamper;
 use vas_core::media::{AccessUnit, AudioFormat, Track, TrackFormat, UnitKind, VideoCodec, VideoFormat};
-use vas_core::{MediaTime, TrackId, WallTime};
+use vas_core::{TrackId, WallTime};
 
 /// Packets that are held behind a gap; at 1,200 bytes about half a megabyte.
 const HELD: usize = 512;
@@ -31,28 +30,19 @@ pub(super) struct Now {
 /// What the tracks have in common.
 #[derive(Debug)]
 struct Common {
-    id: TrackId,
-    rate: NonZeroU32,
     payload_type: u8,
     reorder: Reorder<Packet>,
     timestamps: Unwrap<32>,
-    timeline: Timeline,
-    capture: CaptureClock,
-    /// Packets lost since the last unit.
-    lost: u32,
+    stamper: UnitStamper,
 }
 
 impl Common {
     fn new(id: TrackId, rate: NonZeroU32, payload_type: u8, config: &WhipConfig) -> Self {
         Self {
-            id,
-            rate,
             payload_type,
             reorder: Reorder::new(HELD, config.patience),
             timestamps: Unwrap::default(),
-            timeline: Timeline::new(rate),
-            capture: CaptureClock::new(rate),
-            lost: 0,
+            stamper: UnitStamper::new(id, rate),
         }
     }
 
@@ -64,35 +54,12 @@ impl Common {
 
     /// Takes a sender report: `ntp` on the publisher's clock is `timestamp` of the track.
     fn report(&mut self, timestamp: u32, ntp: u64) {
-        self.capture.report(self.timeline.locate(self.timestamps.locate(timestamp)), ntp);
+        self.stamper.report(self.timestamps.locate(timestamp), ntp);
     }
 
     fn place(&mut self, timestamp: u32, now: Instant) -> i64 {
         let ticks = self.timestamps.next(timestamp);
-        self.timeline.place(ticks, now)
-    }
-
-    fn unit(
-        &mut self,
-        kind: UnitKind,
-        [pts, dts]: [i64; 2],
-        received: WallTime,
-        format: Arc<TrackFormat>,
-        data: Bytes,
-    ) -> AccessUnit {
-        AccessUnit {
-            track: self.id,
-            seq: 0,
-            epoch: 0,
-            pts: MediaTime::new(pts, self.rate),
-            dts: MediaTime::new(dts, self.rate),
-            received,
-            captured: self.capture.captured(pts, received),
-            kind,
-            lost_before: std::mem::take(&mut self.lost),
-            format,
-            data,
-        }
+        self.stamper.place(ticks, now)
     }
 }
 
@@ -140,7 +107,7 @@ impl VideoTrack {
 
     /// The track as it is published, once its format is known.
     pub(super) fn track(&self) -> Option<Track> {
-        Some(Track { id: self.common.id, format: self.format.clone()? })
+        Some(Track { id: self.common.stamper.track(), format: self.format.clone()? })
     }
 
     /// Whether nothing can be made of what comes until the next key picture.
@@ -162,7 +129,7 @@ impl VideoTrack {
             match self.common.reorder.pop(now.mono)? {
                 Ordered::Packet(packet) => self.packet(&packet, now),
                 Ordered::Lost(count) => {
-                    self.common.lost = self.common.lost.saturating_add(count);
+                    self.common.stamper.lose(count);
                     self.damaged();
                     // Whether the next packet begins its picture is unknown.
                     self.picture = None;
@@ -229,7 +196,7 @@ impl VideoTrack {
         self.wait_for_key = false;
         let pts = self.common.place(timestamp, now.mono);
         let dts = self.dts.next(pts);
-        let unit = self.common.unit(kind, [pts, dts], now.wall, format, data);
+        let unit = self.common.stamper.unit(kind, [pts, dts], now.wall, format, data);
         self.ready.push_back(unit);
     }
 
@@ -261,7 +228,7 @@ impl AudioTrack {
 
     /// The track as it is published.
     pub(super) fn track(&self) -> Track {
-        Track { id: self.common.id, format: self.format.clone() }
+        Track { id: self.common.stamper.track(), format: self.format.clone() }
     }
 
     pub(super) fn report(&mut self, timestamp: u32, ntp: u64) {
@@ -280,7 +247,7 @@ impl AudioTrack {
                 Ordered::Packet(packet) => {
                     let pts = self.common.place(packet.header.timestamp, now.mono);
                     let format = self.format.clone();
-                    return Some(self.common.unit(
+                    return Some(self.common.stamper.unit(
                         UnitKind::Audio,
                         [pts, pts],
                         now.wall,
@@ -288,7 +255,7 @@ impl AudioTrack {
                         packet.payload,
                     ));
                 }
-                Ordered::Lost(count) => self.common.lost = self.common.lost.saturating_add(count),
+                Ordered::Lost(count) => self.common.stamper.lose(count),
             }
         }
     }

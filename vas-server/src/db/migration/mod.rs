@@ -2,6 +2,9 @@
 
 mod m20261122_000001_devices_and_streams;
 mod m20261122_000002_sub_streams;
+mod m20261122_000003_recordings;
+mod m20261122_000004_captures;
+mod m20261122_000005_recording_options;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -14,6 +17,9 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261122_000001_devices_and_streams::Migration),
             Box::new(m20261122_000002_sub_streams::Migration),
+            Box::new(m20261122_000003_recordings::Migration),
+            Box::new(m20261122_000004_captures::Migration),
+            Box::new(m20261122_000005_recording_options::Migration),
         ]
     }
 }

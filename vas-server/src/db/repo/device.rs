@@ -1,24 +1,29 @@
 //! Devices in the database.
 
+use super::{bookmark, snapshot};
 use crate::db::convert::{device, device_row, field_columns, rows, store_error, time, write_error};
 use crate::db::entity::device::{ActiveModel, Column, Entity};
+use crate::db::entity::{bookmark as bookmarks, fence, recording as recordings, snapshot as snapshots};
+use crate::db::pools::Pools;
 use async_trait::async_trait;
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue, ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ActiveValue, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
-use vas_core::model::{Device, DeviceFields, TenantId};
+use vas_core::model::{Device, DeviceFields, RecordingState, TenantId};
 use vas_core::ports::{DeviceRepo, Page, RepoError};
 use vas_core::{DeviceId, WallTime};
 
 /// [`DeviceRepo`] on the database.
 #[derive(Clone, Debug)]
-pub(crate) struct SqlDevices {
-    connection: DatabaseConnection,
+pub struct SqlDevices {
+    pools: Pools,
 }
 
 impl SqlDevices {
-    pub(in crate::db) const fn new(connection: DatabaseConnection) -> Self {
-        Self { connection }
+    pub(in crate::db) const fn new(pools: Pools) -> Self {
+        Self { pools }
     }
 
     fn one(tenant: &TenantId, id: DeviceId) -> Select<Entity> {
@@ -35,27 +40,24 @@ fn taken(message: &str) -> &'static str {
 impl DeviceRepo for SqlDevices {
     async fn insert(&self, device: &Device) -> Result<(), RepoError> {
         Entity::insert(device_row(device))
-            .exec_without_returning(&self.connection)
+            .exec_without_returning(&self.pools.write)
             .await
             .map_err(|error| write_error(error, taken, "tenant"))?;
         Ok(())
     }
 
     async fn get(&self, tenant: &TenantId, id: DeviceId) -> Result<Option<Device>, RepoError> {
-        Ok(Self::one(tenant, id).one(&self.connection).await.map_err(store_error)?.map(device))
+        Ok(self.pools.one(&Self::one(tenant, id)).await.map_err(store_error)?.map(device))
     }
 
     async fn list(&self, tenant: &TenantId, page: Page) -> Result<Vec<Device>, RepoError> {
         // Ids are uuids of version 7: they sort by creation.
-        let found = Entity::find()
+        let query = Entity::find()
             .filter(Column::TenantId.eq(tenant.as_str()))
             .order_by_asc(Column::Id)
             .offset(rows(page.offset))
-            .limit(rows(page.limit))
-            .all(&self.connection)
-            .await
-            .map_err(store_error)?;
-        Ok(found.into_iter().map(device).collect())
+            .limit(rows(page.limit));
+        Ok(self.pools.all(&query).await.map_err(store_error)?.into_iter().map(device).collect())
     }
 
     async fn update(
@@ -66,24 +68,45 @@ impl DeviceRepo for SqlDevices {
         at: WallTime,
     ) -> Result<Device, RepoError> {
         let columns = ActiveModel { updated_at: ActiveValue::Set(Some(time(at))), ..field_columns(fields) };
-        let updated = Entity::update_many()
+        let query = Entity::update_many()
             .set(columns)
             .filter(Column::Id.eq(id.as_uuid()))
-            .filter(Column::TenantId.eq(tenant.as_str()))
-            .exec(&self.connection)
-            .await
-            .map_err(|error| write_error(error, taken, "tenant"))?;
-        let device = if updated.rows_affected == 0 { None } else { self.get(tenant, id).await? };
+            .filter(Column::TenantId.eq(tenant.as_str()));
+        let updated = self.pools.change(&query).await;
+        let updated = updated.map_err(|error| write_error(error, taken, "tenant"))?;
+        let device = if updated == 0 { None } else { self.get(tenant, id).await? };
         device.ok_or(RepoError::NotFound { what: "device" })
     }
 
     async fn delete(&self, tenant: &TenantId, id: DeviceId) -> Result<bool, RepoError> {
+        let transaction = self.pools.begin().await.map_err(store_error)?;
         let deleted = Entity::delete_many()
             .filter(Column::Id.eq(id.as_uuid()))
             .filter(Column::TenantId.eq(tenant.as_str()))
-            .exec(&self.connection)
+            .exec(&transaction)
             .await
             .map_err(store_error)?;
-        Ok(deleted.rows_affected > 0)
+        if deleted.rows_affected == 0 {
+            return Ok(false);
+        }
+        abandon(&transaction, id).await.map_err(store_error)?;
+        transaction.commit().await.map_err(store_error)?;
+        Ok(true)
     }
+}
+
+/// Marks as deleted all that was made of a device: its files go by and by, and each row after its files.
+async fn abandon(transaction: &DatabaseTransaction, id: DeviceId) -> Result<(), DbErr> {
+    let id = id.as_uuid();
+    let deleting = RecordingState::Deleting.as_str();
+    recordings::Entity::update_many()
+        .col_expr(recordings::Column::State, Expr::value(deleting))
+        .filter(recordings::Column::DeviceId.eq(id))
+        .filter(recordings::Column::State.ne(deleting))
+        .exec(transaction)
+        .await?;
+    fence::Entity::delete_by_id(id).exec(transaction).await?;
+    bookmark::marking(Condition::all().add(bookmarks::Column::DeviceId.eq(id))).exec(transaction).await?;
+    snapshot::marking(Condition::all().add(snapshots::Column::DeviceId.eq(id))).exec(transaction).await?;
+    Ok(())
 }

@@ -3,10 +3,12 @@
 use crate::db::convert::{self, rows, store_error, stream_row, time, transition_row, write_error};
 use crate::db::entity::stream::{ActiveModel, Column, Entity};
 use crate::db::entity::transition;
+use crate::db::pools::Pools;
+use crate::db::retry::patiently;
 use async_trait::async_trait;
 use sea_orm::{
-    ActiveValue, ColumnTrait, DatabaseConnection, EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, Select, TransactionTrait, UpdateMany,
+    ActiveValue, ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select, UpdateMany,
 };
 use std::collections::HashSet;
 use vas_core::model::{TenantId, Transition};
@@ -15,34 +17,30 @@ use vas_core::{DeviceId, StreamId, WallTime};
 
 /// [`StreamRepo`] on the database.
 #[derive(Clone, Debug)]
-pub(crate) struct SqlStreams {
-    connection: DatabaseConnection,
+pub struct SqlStreams {
+    pools: Pools,
 }
 
 impl SqlStreams {
-    pub(in crate::db) const fn new(connection: DatabaseConnection) -> Self {
-        Self { connection }
+    pub(in crate::db) const fn new(pools: Pools) -> Self {
+        Self { pools }
     }
 
     async fn all(&self, query: Select<Entity>) -> Result<Vec<StreamRecord>, RepoError> {
-        let rows = query.order_by_asc(Column::Id).all(&self.connection).await.map_err(store_error)?;
+        let rows = self.pools.all(&query.order_by_asc(Column::Id)).await.map_err(store_error)?;
         Ok(rows.into_iter().map(convert::stream).collect())
     }
 
     /// Changes one stream if `condition` holds. Whether it did.
     async fn change(&self, query: UpdateMany<Entity>, id: StreamId) -> Result<bool, RepoError> {
-        let changed = query
-            .filter(Column::Id.eq(id.as_uuid()))
-            .filter(Column::Closed.eq(false))
-            .exec(&self.connection)
-            .await
-            .map_err(store_error)?;
-        Ok(changed.rows_affected > 0)
+        let query = query.filter(Column::Id.eq(id.as_uuid())).filter(Column::Closed.eq(false));
+        Ok(self.pools.change(&query).await.map_err(store_error)? > 0)
     }
 
     /// After a change that met no row: right when the stream exists in another state, an error when there is none.
     async fn must_exist(&self, id: StreamId) -> Result<(), RepoError> {
-        let found = Entity::find_by_id(id.as_uuid()).count(&self.connection).await.map_err(store_error)?;
+        let query = Entity::find_by_id(id.as_uuid());
+        let found = patiently(|| query.clone().count(&self.pools.read)).await.map_err(store_error)?;
         if found > 0 { Ok(()) } else { Err(RepoError::NotFound { what: "stream" }) }
     }
 }
@@ -61,7 +59,7 @@ struct Long {
 impl StreamRepo for SqlStreams {
     async fn insert(&self, stream: &StreamRecord) -> Result<(), RepoError> {
         Entity::insert(stream_row(stream))
-            .exec_without_returning(&self.connection)
+            .exec_without_returning(&self.pools.write)
             .await
             .map_err(|error| write_error(error, |_| "camera_id", "device"))?;
         Ok(())
@@ -135,7 +133,7 @@ impl StreamRepo for SqlStreams {
         if entries.is_empty() {
             return Ok(());
         }
-        let transaction = self.connection.begin().await.map_err(store_error)?;
+        let transaction = self.pools.begin().await.map_err(store_error)?;
         let named: HashSet<_> = entries.iter().map(|(id, _)| id.as_uuid()).collect();
         let known: HashSet<_> = Entity::find()
             .select_only()
@@ -163,13 +161,11 @@ impl StreamRepo for SqlStreams {
     }
 
     async fn history(&self, id: StreamId, limit: u64) -> Result<Vec<Transition>, RepoError> {
-        let entries = transition::Entity::find()
+        let query = transition::Entity::find()
             .filter(transition::Column::StreamId.eq(id.as_uuid()))
             .order_by_desc(transition::Column::Id)
-            .limit(rows(limit))
-            .all(&self.connection)
-            .await
-            .map_err(store_error)?;
+            .limit(rows(limit));
+        let entries = self.pools.all(&query).await.map_err(store_error)?;
         Ok(entries.into_iter().filter_map(convert::transition).collect())
     }
 
@@ -181,7 +177,7 @@ impl StreamRepo for SqlStreams {
             .group_by(Entry::StreamId)
             .having(Entry::Id.count().gt(rows(keep)))
             .into_model::<Long>()
-            .all(&self.connection)
+            .all(&self.pools.read)
             .await
             .map_err(store_error)?;
         let mut removed = 0;
@@ -192,14 +188,14 @@ impl StreamRepo for SqlStreams {
                 .order_by_desc(Entry::Id)
                 .offset(keep.saturating_sub(1))
                 .limit(1)
-                .one(&self.connection)
+                .one(&self.pools.read)
                 .await
                 .map_err(store_error)?;
             let Some(first) = first else { continue };
             let old = transition::Entity::delete_many()
                 .filter(Entry::StreamId.eq(stream_id))
                 .filter(Entry::Id.lt(first.id))
-                .exec(&self.connection)
+                .exec(&self.pools.write)
                 .await
                 .map_err(store_error)?;
             removed += old.rows_affected;

@@ -39,8 +39,8 @@ const SPREAD_MS: usize = 8;
 const START_PACE: u16 = 10;
 /// Packets a millisecond that no pace exceeds: about 600 Mb/s.
 const MAX_PACE: usize = 64;
-/// Packets that may wait for a viewer; beyond, it starts anew at a key picture.
-const MAX_QUEUED: usize = 8_192;
+/// Bytes that may wait for a viewer; beyond, it starts anew at a key picture.
+const MAX_QUEUED: usize = 8_192 * MAX_PAYLOAD;
 /// Milliseconds that packets may wait at the present rate; beyond, the viewer goes on at the next key picture.
 const MAX_WAIT_MS: usize = 1_500;
 /// The same beyond which pictures that no other needs are left out.
@@ -133,6 +133,12 @@ impl<W: Wire> Outlet<'_, W> {
         self.control.as_mut().map_or(usize::MAX, |control| control.allowance(now))
     }
 
+    /// Whether a packet that is missing may leave now.
+    fn lends(&mut self) -> bool {
+        let now = self.now;
+        self.control.as_mut().is_none_or(|control| control.lends(now))
+    }
+
     fn control(&self) -> Option<&Control> {
         self.control.as_deref()
     }
@@ -143,9 +149,9 @@ impl<W: Wire> Outlet<'_, W> {
     }
 }
 
-/// Packets that may wait before so many milliseconds of the connection's rate are full.
-fn packets_in(control: Option<&Control>, ms: usize) -> usize {
-    control.map_or(MAX_QUEUED, |control| control.packets_in(ms)).min(MAX_QUEUED)
+/// Bytes that may wait before so many milliseconds of the connection's rate are full.
+fn bytes_in(control: Option<&Control>, ms: usize) -> usize {
+    control.map_or(MAX_QUEUED, |control| control.bytes_in(ms)).min(MAX_QUEUED)
 }
 
 /// The state of one consumer within its shard.
@@ -170,6 +176,7 @@ pub(crate) struct Sender {
     playout_delay: u16,
     announce: u32,
     queue: VecDeque<Queued>,
+    /// Bytes of it that have not been sent.
     queued: usize,
     pace: u16,
     history: VecDeque<Sent>,
@@ -182,8 +189,8 @@ pub(crate) struct Sender {
     loss: u32,
     /// Reports in a row by which it could wait less.
     calm_reports: u32,
-    /// Frames of a cached group that still wait.
-    catching_up: usize,
+    /// What waits began with a cached group: it is of the past, and what came after it waits behind it.
+    catching_up: bool,
     allowance: Allowance,
     repaired: Repaired,
     packets: u64,
@@ -217,7 +224,7 @@ impl Sender {
             playout_delay: 0,
             loss: 0,
             calm_reports: 0,
-            catching_up: 0,
+            catching_up: false,
             announce: PLAYOUT_DELAY_FRAMES,
             queue: VecDeque::new(),
             queued: 0,
@@ -252,6 +259,11 @@ impl Sender {
     /// Whether packets wait or a replay is due: the shard then calls [`Self::pump`] each millisecond.
     pub(crate) fn is_busy(&self) -> bool {
         !self.queue.is_empty() || self.wants_replay
+    }
+
+    /// Whether what waits is of the past: it is not worth a queue in the network.
+    pub(crate) const fn is_catching_up(&self) -> bool {
+        self.catching_up
     }
 
     /// Pauses or resumes; who resumes starts anew.
@@ -299,7 +311,7 @@ impl Sender {
     fn restart(&mut self) {
         self.queue.clear();
         self.queued = 0;
-        self.catching_up = 0;
+        self.catching_up = false;
         self.started = false;
         self.wants_replay = false;
     }
@@ -321,6 +333,13 @@ impl Sender {
             }
             self.take_over(layer, frame);
             outcome = Live::Switched;
+        }
+        let falls = layer == self.layer() && self.target.is_some_and(|target| target > self.layer);
+        if falls && (!self.started || (!self.queue.is_empty() && outlet.allowance() == 0)) {
+            // This layer is more than the network carries, and the smaller one begins with its next key picture: what
+            // is sent until then would only stand in its way.
+            self.restart();
+            return outcome;
         }
         if frame.discontinuity && !frame.key {
             self.restart();
@@ -351,7 +370,8 @@ impl Sender {
             }
             return outcome;
         }
-        if self.queued + packets > packets_in(outlet.control(), MAX_WAIT_MS).max(packets) {
+        let bytes = frame.run.bytes();
+        if self.queued + bytes > bytes_in(outlet.control(), MAX_WAIT_MS).max(bytes) {
             self.setup.shared.counters.overflows.fetch_add(1, Ordering::Relaxed);
             self.restart();
             return outcome;
@@ -370,7 +390,7 @@ impl Sender {
             Thinning::KeysOnly => true,
             Thinning::NonReference => frame.disposable,
             Thinning::None => {
-                frame.disposable && waits && self.queued > packets_in(outlet.control(), THIN_WAIT_MS)
+                frame.disposable && waits && self.queued > bytes_in(outlet.control(), THIN_WAIT_MS)
             }
         }
     }
@@ -380,7 +400,7 @@ impl Sender {
     }
 
     fn enqueue_rest(&mut self, frame: Arc<Frame>, next: usize, timestamp: u32) {
-        self.queued += frame.run.len() - next;
+        self.queued += frame.run.bytes_from(next);
         self.last_timestamp = timestamp;
         self.queue.push_back(Queued { frame, next: next as u16, layer: self.layer, timestamp });
     }
@@ -389,9 +409,6 @@ impl Sender {
     pub(crate) fn pump<W: Wire>(&mut self, ring: Option<&FrameRing>, outlet: &mut Outlet<'_, W>) {
         if self.wants_replay {
             self.replay(ring, outlet.now, outlet.control.as_deref());
-        }
-        if let Some(control) = &mut outlet.control {
-            control.set_gentle(self.catching_up > 0, outlet.now);
         }
         let mut budget = usize::from(self.pace);
         while budget > 0
@@ -405,17 +422,17 @@ impl Sender {
             let present = std::mem::replace(&mut self.layer, head.layer);
             let sent = self.transmit(&head.frame, from, count, head.timestamp, outlet);
             self.layer = present;
-            self.queued -= sent;
+            self.queued -= head.frame.run.bytes_from(from) - head.frame.run.bytes_from(from + sent);
             // A full buffer is tried again in the next millisecond.
             budget = if sent < count { 0 } else { budget - count };
             if from + sent < head.frame.run.len() {
                 head.next = (from + sent) as u16;
                 self.queue.push_front(head);
             } else {
-                self.catching_up = self.catching_up.saturating_sub(1);
                 self.announce = self.announce.saturating_sub(1);
             }
         }
+        self.catching_up &= !self.queue.is_empty();
     }
 
     /// Seals and sends packets `from..from + count` of a frame, in as few system calls as their sizes allow. Gives how

@@ -63,11 +63,12 @@ impl Repaired {
         {
             self.of_late.pop_front();
         }
-        let due = self.of_late.iter().all(|(known, _)| *known != index);
-        if due {
-            self.of_late.push_back((index, now));
-        }
-        due
+        self.of_late.iter().all(|(known, _)| *known != index)
+    }
+
+    /// A packet has been sent again.
+    fn note(&mut self, index: u64, now: Instant) {
+        self.of_late.push_back((index, now));
     }
 }
 
@@ -110,10 +111,11 @@ impl Sender {
                 self.allowance.lookups -= 1;
                 // What the link has no room for now is asked for again.
                 if let Some(index) = self.index_of(sequence)
-                    && outlet.allowance() > 0
+                    && outlet.lends()
                     && self.repaired.is_due(index, outlet.round_trip(), outlet.now)
+                    && self.send_again(index, false, ring, outlet).is_some()
                 {
-                    self.send_again(index, false, ring, outlet);
+                    self.repaired.note(index, outlet.now);
                 }
             }
         }

@@ -1,10 +1,11 @@
 //! Beginnings: the cached group of pictures for a viewer that joins, has lost the picture or gets another layer.
 
 use super::header::ticks;
-use super::{Congestion, Control, MAX_QUEUED, MAX_WAIT_MS, START_PACE, Sender, packets_in};
+use super::{Congestion, Control, MAX_WAIT_MS, START_PACE, Sender, bytes_in};
 use crate::frame::{Frame, TICKS_PER_MS};
 use crate::ortc::MediaKind;
 use crate::shard::stream::FrameRing;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ pub(super) const MAX_REPLAY_INTERVAL: Duration = Duration::from_secs(5);
 /// A viewer that has not asked for so long is trusted anew.
 const REPLAY_FORGIVEN: Duration = Duration::from_secs(10);
 /// Packets of a group that are sent to start a viewer; it waits for the next key picture where there are more.
-pub(super) const MAX_GROUP: usize = MAX_QUEUED / 2;
+pub(super) const MAX_GROUP: usize = 4_096;
 /// Milliseconds of the present rate that the cached group of a larger layer may take; else its next key picture is waited
 /// for, with the smaller one shown meanwhile.
 const UP_MS: usize = 300;
@@ -53,7 +54,7 @@ impl Sender {
             }
         }
         self.live = Some((live, newest.captured));
-        self.catching_up = self.queue.len();
+        self.catching_up = true;
         self.pace = START_PACE;
         self.started = true;
         self.last_replay = now;
@@ -119,7 +120,7 @@ impl Sender {
             // To a smaller layer for want of bandwidth: what waits of the larger one would only be in the way.
             self.queue.clear();
             self.queued = 0;
-            self.catching_up = 0;
+            self.catching_up = false;
         }
         self.layer = layer as u8;
         self.target = None;
@@ -156,7 +157,7 @@ impl Sender {
         let count = ring.group().len() as u32;
         let step = (ring.interval() / (count + 2)).clamp(1, COMPRESSED_STEP);
         self.place_group(ring, self.last_timestamp, step);
-        self.catching_up = self.queue.len();
+        self.catching_up = true;
         self.pace = START_PACE;
         self.setup.shared.counters.replays.fetch_add(1, Ordering::Relaxed);
     }
@@ -164,6 +165,7 @@ impl Sender {
 
 /// Whether the cached group can be sent within so many milliseconds, and at all.
 fn fits(ring: &FrameRing, control: Option<&Control>, ms: usize) -> bool {
-    let packets: usize = ring.group().map(|frame| frame.run.len()).sum();
-    packets <= MAX_GROUP.min(packets_in(control, ms))
+    let count = |(packets, bytes), frame: &Arc<Frame>| (packets + frame.run.len(), bytes + frame.run.bytes());
+    let (packets, bytes) = ring.group().fold((0, 0), count);
+    packets <= MAX_GROUP && bytes <= bytes_in(control, ms)
 }

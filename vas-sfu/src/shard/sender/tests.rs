@@ -250,6 +250,24 @@ fn lost_packets_are_sent_again_on_the_retransmission_stream() {
 }
 
 #[test]
+fn a_repair_is_sent_once_in_a_round_trip_and_again_where_it_could_not_leave() {
+    let mut viewer = Viewer::new(None);
+    viewer.live(&frame(0, true, 4, 300));
+    let sequence = viewer.received()[0].sequence;
+    let mut control = Control::new(true, None, viewer.now);
+    control.report(0, Some(Duration::from_millis(100)), viewer.now);
+    viewer.control = Some(control);
+    viewer.wire.refuse = Some(Outcome::Full);
+    viewer.retransmit([sequence].into_iter());
+    viewer.wire.refuse = None;
+    for (ms, sent) in [(0, 1), (50, 0), (49, 0), (1, 1), (99, 0)] {
+        viewer.now += Duration::from_millis(ms);
+        viewer.retransmit([sequence].into_iter());
+        assert_eq!(viewer.received().len(), sent, "{ms} ms later");
+    }
+}
+
+#[test]
 fn retransmissions_have_an_allowance() {
     let mut viewer = Viewer::new(None);
     viewer.live(&frame(0, true, 4, 300));

@@ -1,54 +1,22 @@
-//! Sample entries: `avc1` with `avcC` (ISO/IEC 14496-15, section 5.3.3.1), `hvc1` with `hvcC` (section 8.3.3.1) and
-//! `mp4a` with `esds` (ISO/IEC 14496-14, section 6.7).
+//! Sample entries of H.264 and H.265: `avc1` with `avcC` (ISO/IEC 14496-15, section 5.3.3.1) and `hvc1` with `hvcC`
+//! (section 8.3.3.1).
 
-use super::MuxError;
-use mp4_atom::{Audio, Avc1, Avcc, AvccExt, Codec as Entry, Hvc1, HvcCArray, Hvcc, Mp4a, Visual, esds};
-use vas_core::TrackId;
+use mp4_atom::{Avc1, Avcc, AvccExt, Codec, Hvc1, HvcCArray, Hvcc, Visual};
 use vas_core::media::bits::BitReader;
-use vas_core::media::{
-    AudioCodec, AudioFormat, Track, TrackFormat, VideoCodec, VideoFormat, h264, h265, nal,
-};
+use vas_core::media::{VideoFormat, h264, h265, nal};
 
-/// `objectTypeIndication` of MPEG-4 audio (ISO/IEC 14496-1, table 5).
-const MPEG4_AUDIO: u8 = 0x40;
-/// `streamType` of sound (ISO/IEC 14496-1, table 6).
-const AUDIO_STREAM: u8 = 5;
 /// Most sequence parameter sets in an `avcC`, whose count has 5 bits. Of picture parameter sets it holds 255.
 const MAX_AVC_SPS: usize = 31;
 
 const MALFORMED: &str = "a sequence parameter set is malformed";
 const TOO_MANY: &str = "there are too many parameter sets, or one is too long";
 
-/// The entry of a track, checked against the limits of its fields.
-pub(super) fn of(track: &Track) -> Result<Entry, MuxError> {
-    let bad = |problem| MuxError::BadFormat { track: track.id, problem };
-    let unsupported = || MuxError::UnsupportedCodec { track: track.id, codec: track.format.codec() };
-    match &*track.format {
-        TrackFormat::Video(video) => {
-            let (width, height) = size(track.id, video)?;
-            let visual = Visual { data_reference_index: 1, width, height, ..Visual::default() };
-            match video.codec {
-                VideoCodec::H264 => {
-                    let avcc = avcc(video).map_err(bad)?;
-                    Ok(Avc1 { visual, avcc, ..Avc1::default() }.into())
-                }
-                VideoCodec::H265 => {
-                    let hvcc = hvcc(video).map_err(bad)?;
-                    Ok(Hvc1 { visual, hvcc, ..Hvc1::default() }.into())
-                }
-                _ => Err(unsupported()),
-            }
-        }
-        TrackFormat::Audio(audio) if audio.codec == AudioCodec::Aac => Ok(mp4a(audio).map_err(bad)?.into()),
-        _ => Err(unsupported()),
-    }
+pub(super) fn avc1(visual: Visual, video: &VideoFormat) -> Result<Codec, &'static str> {
+    Ok(Avc1 { visual, avcc: avcc(video)?, ..Avc1::default() }.into())
 }
 
-/// Width and height in pixels as the boxes hold them.
-pub(super) fn size(track: TrackId, video: &VideoFormat) -> Result<(u16, u16), MuxError> {
-    let side = |pixels| u16::try_from(pixels).ok();
-    let problem = "its pictures are larger than 65,535 pixels";
-    side(video.width).zip(side(video.height)).ok_or(MuxError::BadFormat { track, problem })
+pub(super) fn hvc1(visual: Visual, video: &VideoFormat) -> Result<Codec, &'static str> {
+    Ok(Hvc1 { visual, hvcc: hvcc(video)?, ..Hvc1::default() }.into())
 }
 
 /// The parameter sets of one type.
@@ -192,34 +160,4 @@ impl HevcLayout {
             chroma_above_8: depth_above_8(&mut r)?,
         })
     }
-}
-
-fn mp4a(audio: &AudioFormat) -> Result<Mp4a, &'static str> {
-    // The length of a descriptor has 28 bits; a real configuration has a few bytes.
-    if audio.config.is_empty() || audio.config.len() > usize::from(u8::MAX) {
-        return Err("its AudioSpecificConfig is missing or too long");
-    }
-    let dec_specific = esds::DecoderSpecific { raw: audio.config.to_vec(), ..Default::default() };
-    Ok(Mp4a {
-        audio: Audio {
-            data_reference_index: 1,
-            channel_count: audio.channels.into(),
-            sample_size: 16,
-            // Rates that 16 bits can't hold are told by the configuration alone.
-            sample_rate: u16::try_from(audio.clock_rate.get()).unwrap_or(0).into(),
-        },
-        esds: esds::Esds {
-            es_desc: esds::EsDescriptor {
-                dec_config: esds::DecoderConfig {
-                    object_type_indication: MPEG4_AUDIO,
-                    stream_type: AUDIO_STREAM,
-                    dec_specific: Some(dec_specific),
-                    ..Default::default()
-                },
-                ..Default::default()
-            },
-        },
-        btrt: None,
-        taic: None,
-    })
 }

@@ -1,5 +1,11 @@
 //! Between rows and models.
 
+mod capture;
+mod recording;
+
+pub(super) use capture::{bookmark, bookmark_row, image_columns, snapshot, snapshot_row, tags_text};
+pub(super) use recording::{HeadRow, content_columns, layer, recording, recording_row, span, unfinished};
+
 use super::entity::{device, stream, transition};
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ActiveValue, DbErr, SqlErr};
@@ -40,6 +46,16 @@ const fn wall(time: DateTimeUtc) -> WallTime {
 /// A number of rows within what databases count in: signed 64 bits.
 pub(super) fn rows(count: u64) -> u64 {
     count.min(i64::MAX as u64)
+}
+
+/// A number as databases hold it; what is beyond signed 64 bits becomes the largest there is.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number that was stored by [`signed`].
+pub(super) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
 }
 
 pub(super) fn device_row(device: &Device) -> device::ActiveModel {

@@ -1,0 +1,36 @@
+//! Where recordings lie: a folder, an object store, or the one before the other.
+//!
+//! ```text
+//! recorder --DiskIo--> spool --put--> LocalStore
+//!                                     ObjectStore (feature `object`)
+//!                                     TieredStore: LocalStore, and in the background the other
+//! ```
+
+mod deposit;
+pub mod disk;
+mod local;
+#[cfg(feature = "object")]
+mod object;
+mod tiered;
+
+pub use deposit::{DepositError, deposit};
+pub use local::{LocalStore, OpenError, SPOOL};
+#[cfg(feature = "object")]
+pub use object::{ObjectConfigError, ObjectOptions, ObjectStore};
+pub use tiered::{TieredConfig, TieredStatus, TieredStore};
+
+use std::error::Error;
+
+/// An error with what lies behind it; causes that their effect tells already are left out.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}

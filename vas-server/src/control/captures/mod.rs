@@ -1,0 +1,85 @@
+//! Bookmarks and snapshots: asked for now, made by and by, kept as files in the store of the recordings.
+//!
+//! A request stores a row that says `processing` and answers; a task makes the files and says `ready`, or `failed` and
+//! why. A server that starts goes on with what was being made.
+
+mod bookmarks;
+mod error;
+mod files;
+mod snapshots;
+mod sweep;
+
+pub(crate) use bookmarks::{LONGEST as LONGEST_BOOKMARK, NewBookmark};
+pub(crate) use error::CaptureError;
+use error::{BookmarkFailure, SnapshotFailure};
+pub(crate) use snapshots::NewSnapshot;
+
+use super::recording::{Recordings, Running};
+use crate::db::Database;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use vas_core::decode::{DecodePool, PoolConfig};
+use vas_core::hub::StreamHub;
+use vas_core::model::TenantId;
+use vas_core::ports::{BookmarkRepo, SnapshotRepo};
+use vas_core::{SharedClock, TaskScope};
+
+/// Bookmarks and snapshots that are being made at the same time, waiting ones included.
+const MAX_UNDER_WAY: usize = 256;
+
+/// All bookmarks and snapshots. `Clone` hands out the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Captures {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    bookmarks: Arc<dyn BookmarkRepo>,
+    snapshots: Arc<dyn SnapshotRepo>,
+    recordings: Recordings,
+    hub: StreamHub,
+    pool: DecodePool,
+    under_way: Arc<Semaphore>,
+    clock: SharedClock,
+    scope: TaskScope,
+    /// Until there are accounts everything belongs to one tenant.
+    tenant: TenantId,
+}
+
+impl Captures {
+    /// Goes on with what an earlier run left, in the background. What is made is made in `scope`.
+    pub(crate) fn start(
+        database: &Database,
+        recordings: Recordings,
+        hub: StreamHub,
+        clock: SharedClock,
+        scope: &TaskScope,
+    ) -> Self {
+        let inner = Inner {
+            bookmarks: Arc::new(database.bookmarks()),
+            snapshots: Arc::new(database.snapshots()),
+            recordings,
+            hub,
+            pool: DecodePool::new(PoolConfig::default(), clock.clone()),
+            under_way: Arc::new(Semaphore::new(MAX_UNDER_WAY)),
+            clock,
+            scope: scope.child(),
+            tenant: TenantId::default(),
+        };
+        let this = Self { inner: Arc::new(inner) };
+        let sweeper = this.clone();
+        scope.spawn_until_cancelled("captures", async move { sweeper.sweep().await });
+        this
+    }
+
+    /// What records, and what has been recorded.
+    fn engine(&self) -> Result<Running, CaptureError> {
+        Ok(self.inner.recordings.engine()?)
+    }
+
+    /// A place among those that are made.
+    fn admit(&self) -> Result<tokio::sync::OwnedSemaphorePermit, CaptureError> {
+        self.inner.under_way.clone().try_acquire_owned().map_err(|_| CaptureError::Busy)
+    }
+}
