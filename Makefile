@@ -37,12 +37,14 @@ lint: ## Formatting, clippy, documentation, licences and bans
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 
 # Neither sound nor WHIP is measured, and both take long to build.
-bench: ## Benchmarks: the hub; fan-out beside its floor; delay; memory and set-up of viewers
+bench: ## Benchmarks: the hub; fan-out beside its floor; delay; memory and set-up of viewers; recording; the index
 	@scripts/setup.sh build
 	cargo bench --locked -p vas-core --bench hub
 	cargo bench --locked -p vas-sfu --no-default-features --bench fanout
 	cargo bench --locked -p vas-sfu --no-default-features --bench latency
 	cargo bench --locked -p vas-examples --bench viewers
+	cargo bench --locked -p vas-record --bench record
+	cargo bench --locked -p vas-server --bench index
 
 py: ## Build the Python module into .venv, check its stubs and run its tests
 	@scripts/setup.sh build

@@ -66,7 +66,8 @@ impl Cost {
 fn cpu(who: UsageWho) -> Result<Duration> {
     let usage = getrusage(who)?;
     let time = |value: nix::sys::time::TimeVal| {
-        Duration::from_secs(value.tv_sec().unsigned_abs()) + Duration::from_micros(value.tv_usec().unsigned_abs())
+        Duration::from_secs(value.tv_sec().unsigned_abs())
+            + Duration::from_micros(value.tv_usec().unsigned_abs())
     };
     Ok(time(usage.user_time()) + time(usage.system_time()))
 }
@@ -146,7 +147,14 @@ impl Feed {
             for writer in &mut self.writers {
                 // A payload of its own, as from the network.
                 let data = bytes::Bytes::copy_from_slice(&unit.data);
-                writer.push(AccessUnit { pts, dts: pts, received: wall, captured: wall, data, ..unit.clone() });
+                writer.push(AccessUnit {
+                    pts,
+                    dts: pts,
+                    received: wall,
+                    captured: wall,
+                    data,
+                    ..unit.clone()
+                });
             }
             self.next += 1;
             self.pushed += 1;
@@ -189,13 +197,20 @@ fn ffmpeg(cameras: u32, time: Duration) -> Result<Cost> {
         child.wait()?;
     }
     let cpu = cpu(UsageWho::RUSAGE_CHILDREN)?.saturating_sub(before);
-    Ok(Cost { cpu, time: took, memory, bytes: bytes_below(folder.path())? - std::fs::metadata(&source)?.len() })
+    Ok(Cost {
+        cpu,
+        time: took,
+        memory,
+        bytes: bytes_below(folder.path())? - std::fs::metadata(&source)?.len(),
+    })
 }
 
 /// Private memory of a process in bytes.
 fn private_memory(process: &str) -> Result<u64> {
     let text = std::fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
-    let of = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().split(' ').next()?.parse::<u64>().ok());
+    let of = |name: &str| {
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().split(' ').next()?.parse::<u64>().ok())
+    };
     let kilobytes: u64 = ["Private_Clean:", "Private_Dirty:"].into_iter().filter_map(of).sum::<u64>();
     Ok(kilobytes * 1_024)
 }
@@ -204,7 +219,8 @@ fn bytes_below(folder: &Path) -> Result<u64> {
     let mut total = 0;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        total += if entry.file_type()?.is_dir() { bytes_below(&entry.path())? } else { entry.metadata()?.len() };
+        total +=
+            if entry.file_type()?.is_dir() { bytes_below(&entry.path())? } else { entry.metadata()?.len() };
     }
     Ok(total)
 }

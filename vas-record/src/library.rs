@@ -75,11 +75,7 @@ struct Inner {
 }
 
 impl Library {
-    pub(crate) fn new(
-        repo: Arc<dyn RecordingRepo>,
-        store: Arc<dyn SegmentStore>,
-        spool: Arc<Spool>,
-    ) -> Self {
+    pub(crate) fn new(repo: Arc<dyn RecordingRepo>, store: Arc<dyn SegmentStore>, spool: Arc<Spool>) -> Self {
         Self { inner: Arc::new(Inner { repo, store, spool: Some(spool), inits: Mutex::default() }) }
     }
 
@@ -173,7 +169,8 @@ impl Library {
     ) -> Result<Option<Recording>, LibraryError> {
         let until = WallRange::new(WallTime::from_unix_micros(i64::MIN), time.add_micros(1));
         let open = self.open_files(device, Some(layer), until).into_iter();
-        let open = open.filter(|file| !file.is_empty()).map(|file| file.row()).max_by_key(|row| row.span.start);
+        let open =
+            open.filter(|file| !file.is_empty()).map(|file| file.row()).max_by_key(|row| row.span.start);
         let complete = self.inner.repo.at_or_before(device, layer, time).await?;
         Ok([open, complete].into_iter().flatten().max_by_key(|row| row.span.start))
     }

@@ -114,7 +114,8 @@ impl Recovery<'_> {
 
     async fn spool_files(&self) -> Result<Vec<(PathBuf, u64)>, RecorderError> {
         let spool = self.spool.clone();
-        let listed = tokio::task::spawn_blocking(move || spool.place.disk.read_dir(&spool.place.folder)).await;
+        let listed =
+            tokio::task::spawn_blocking(move || spool.place.disk.read_dir(&spool.place.folder)).await;
         let folder = self.spool.place.path(Path::new(""));
         let entries = listed
             .unwrap_or_else(|panicked| Err(io::Error::other(panicked)))
@@ -180,13 +181,8 @@ impl Recovery<'_> {
             Err(error) => return Err(error.to_string()),
         };
         let scan = scan_stored(self.store.clone(), key, length).await?;
-        let name = SpoolName {
-            id: row.id,
-            device: row.device,
-            stream: row.stream,
-            layer: row.layer,
-            run: row.run,
-        };
+        let name =
+            SpoolName { id: row.id, device: row.device, stream: row.stream, layer: row.layer, run: row.run };
         let Some(whole) = row_of(name, Some(row), &scan) else { return Ok(false) };
         self.complete(whole).await?;
         Ok(true)

@@ -57,9 +57,13 @@ async fn a_live_bookmark_holds_the_time_around_it() -> Result<()> {
     let part = reqwest::Client::new().get(url("video_url")).header("range", "bytes=4-7").send().await?;
     ensure!(part.status() == 206 && &part.bytes().await?[..] == b"ftyp");
     let found = server.get("v2/bookmarks?event_type=person&limit=5").await?;
-    ensure!(found["pagination"]["total"] == 1 && found["bookmarks"][0]["label"] == "<img onerror>", "{found:#}");
+    ensure!(
+        found["pagination"]["total"] == 1 && found["bookmarks"][0]["label"] == "<img onerror>",
+        "{found:#}"
+    );
     let client = reqwest::Client::new();
-    let changed = client.put(server.url(&format!("v2/bookmarks/{id}"))).json(&json!({ "tags": ["c"] })).send().await?;
+    let changed =
+        client.put(server.url(&format!("v2/bookmarks/{id}"))).json(&json!({ "tags": ["c"] })).send().await?;
     let changed: Value = changed.json().await?;
     ensure!(changed["tags"] == json!(["c"]) && changed["event_type"] == "person", "{changed:#}");
     ensure!(client.delete(server.url(&format!("api/v1/bookmarks/{id}"))).send().await?.status() == 204);
@@ -86,7 +90,10 @@ async fn snapshots_of_now_and_of_the_past() -> Result<()> {
         ensure!(asked["status"] == "processing" && asked["file_size"].is_null(), "{asked:#}");
         let id = asked["id"].as_str().context("an id")?;
         let snapshot = made(&server, &format!("v2/snapshots/{id}")).await?;
-        ensure!(snapshot["status"] == "ready" && snapshot["width"] == 640 && snapshot["height"] == 360, "{snapshot:#}");
+        ensure!(
+            snapshot["status"] == "ready" && snapshot["width"] == 640 && snapshot["height"] == 360,
+            "{snapshot:#}"
+        );
         if body["source"] == "historical" {
             let off = wanted - micros(snapshot["timestamp"].as_str().unwrap_or_default())?;
             ensure!((0..=41_000).contains(&off), "the picture is {off} us before the time asked for");
@@ -106,7 +113,8 @@ async fn snapshots_of_now_and_of_the_past() -> Result<()> {
     let never = post(json!({ "source": "historical", "timestamp": "2001-01-01T00:00:00Z" })).await?;
     let (status, problem): (_, Value) = (never.status(), never.json().await?);
     ensure!(status == 404 && problem["error"] == "NO_RECORDING", "{status} {problem:#}");
-    let wrong = post(json!({ "source": "historical", "timestamp": "../../etc/passwd", "metadata": 4 })).await?;
+    let wrong =
+        post(json!({ "source": "historical", "timestamp": "../../etc/passwd", "metadata": 4 })).await?;
     let (status, problem): (_, Value) = (wrong.status(), wrong.json().await?);
     ensure!(status == 422 && problem["details"]["fields"]["timestamp"].is_string(), "{status} {problem:#}");
     ensure!(server.stop().await);

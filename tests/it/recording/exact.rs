@@ -10,7 +10,8 @@ use anyhow::{Context, Result, ensure};
 /// Asks for a clip and has ffmpeg judge it; gives the number of its pictures, and what the headers say of it.
 async fn clip(server: &Server, camera: &Camera, start: i64, end: i64) -> Result<(usize, u64, i64, i64)> {
     let query = format!("start={}&end={}", rfc3339(start), rfc3339(end));
-    let (headers, bytes) = fetch(&server.url(&format!("v2/streams/{}/clip.mp4?{query}", camera.stream))).await?;
+    let (headers, bytes) =
+        fetch(&server.url(&format!("v2/streams/{}/clip.mp4?{query}", camera.stream))).await?;
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("clip.mp4");
     std::fs::write(&file, &bytes)?;
@@ -18,7 +19,12 @@ async fn clip(server: &Server, camera: &Camera, start: i64, end: i64) -> Result<
     judge::decodes(&file).await?;
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let told = text("x-clip-pictures").parse()?;
-    Ok((judge::pictures(&file).await?.len(), told, micros(text("x-clip-start"))?, micros(text("x-clip-end"))?))
+    Ok((
+        judge::pictures(&file).await?.len(),
+        told,
+        micros(text("x-clip-start"))?,
+        micros(text("x-clip-end"))?,
+    ))
 }
 
 async fn is_exact(rtsp_url: &str) -> Result<()> {
@@ -32,7 +38,11 @@ async fn is_exact(rtsp_url: &str) -> Result<()> {
         // In its first seconds the time of capture approaches the camera's by up to a twentieth.
         let wanted = seconds * 25.0;
         ensure!((shown as f64 - wanted).abs() <= 1.0 + wanted / 20.0, "{shown} pictures in {seconds} s");
-        ensure!((from - 1_000..from + 41_000).contains(&first), "the first picture is {} us late", first - from);
+        ensure!(
+            (from - 1_000..from + 41_000).contains(&first),
+            "the first picture is {} us late",
+            first - from
+        );
         ensure!((to - 41_000..to + 42_000).contains(&end), "it ends {} us late", end - to);
     }
     let query = format!("start={}&end={}", rfc3339(start), rfc3339(start + 10_000_000));

@@ -38,7 +38,12 @@ async fn kills(times: u32) -> Result<()> {
         let killed = now()?;
         node.kill_and_restart().await.with_context(|| format!("after kill {n}"))?;
         for stream in &streams {
-            let end = recordings(&node, stream).await?.iter().map(|(_, end)| *end).filter(|end| *end <= killed).max();
+            let end = recordings(&node, stream)
+                .await?
+                .iter()
+                .map(|(_, end)| *end)
+                .filter(|end| *end <= killed)
+                .max();
             let lost = killed - end.context("something was recorded before the kill")?;
             worst = worst.max(lost);
             ensure!(lost <= LOST + ARRIVAL, "kill {n} at +{moment} ms lost {} ms", lost / 1_000);

@@ -39,9 +39,11 @@ impl Node {
 
     async fn answers(&self) -> Result<()> {
         let what = "a server that answers";
-        until(START, what, async || reqwest::get(format!("{}/ready", self.page)).await.ok()?.status().is_success().then_some(()))
-            .await
-            .with_context(|| self.process.tail())
+        until(START, what, async || {
+            reqwest::get(format!("{}/ready", self.page)).await.ok()?.status().is_success().then_some(())
+        })
+        .await
+        .with_context(|| self.process.tail())
     }
 
     /// Kills it without a word, and starts it again.

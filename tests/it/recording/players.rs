@@ -37,7 +37,8 @@ struct Player<'a>(&'a Page);
 impl<'a> Player<'a> {
     async fn play(page: &'a Page, url: &str) -> Result<Self> {
         let script = bundle("hls.js")?;
-        page.eval::<Value>(&format!("void (() => {{ {script} window.player = new HlsPlayer(); }})()")).await?;
+        page.eval::<Value>(&format!("void (() => {{ {script} window.player = new HlsPlayer(); }})()"))
+            .await?;
         page.eval::<Value>(&format!("void player.play({})", json!(url))).await?;
         Ok(Self(page))
     }
@@ -71,13 +72,16 @@ async fn the_low_latency_form_is_close_to_the_camera() -> Result<()> {
     let _turn = turn::alone().await;
     let camera = test_camera(synthetic(25))?;
     // Live HLS needs no recording.
-    let server = Server::start_with(|config| config.recording.mode = vas_server::config::RecordingMode::Off).await?;
+    let server =
+        Server::start_with(|config| config.recording.mode = vas_server::config::RecordingMode::Off).await?;
     let live = server.add_live("gate", &camera.url("cam")).await?;
     let (_browser, page) = page_of(&server).await?;
-    let player = Player::play(&page, &server.url(&format!("v2/streams/{}/hls/index.m3u8", live.stream))).await?;
+    let player =
+        Player::play(&page, &server.url(&format!("v2/streams/{}/hls/index.m3u8", live.stream))).await?;
     let first = player.shows("pictures", |look| look.frames > 10).await?;
     ensure!(first.width == 640, "{first:?}");
-    let later = player.shows("pictures in parts", |look| look.frames > first.frames + 250 && look.parts).await?;
+    let later =
+        player.shows("pictures in parts", |look| look.frames > first.frames + 250 && look.parts).await?;
     Player::no_fatal(&later)?;
     println!("low-latency HLS: {:.2} s behind the camera", later.behind.context("a playing date")?);
     ensure!(server.stop().await);

@@ -1,7 +1,7 @@
 //! Fakes for tests: small streams and a clock that is moved by hand.
 
-pub mod index;
 pub mod bookmark;
+pub mod index;
 pub mod recording;
 pub mod repo;
 pub mod snapshot;

@@ -209,7 +209,8 @@ impl Job {
         if let Some(file) = self.state.file.take() {
             file.end(next);
             let end = file.head().span.end;
-            self.floor = Some(self.floor.map_or(end, |floor| if next.is_some() { end } else { floor.max(end) }));
+            self.floor =
+                Some(self.floor.map_or(end, |floor| if next.is_some() { end } else { floor.max(end) }));
             self.spool.wake();
         }
     }

@@ -286,7 +286,13 @@ pub(crate) struct Spool {
 
 impl Spool {
     pub(crate) fn new(place: SpoolPlace) -> Self {
-        Self { place, files: RwLock::default(), waiting: AtomicUsize::new(0), flusher: RwLock::default(), recorded: AtomicU64::new(0) }
+        Self {
+            place,
+            files: RwLock::default(),
+            waiting: AtomicUsize::new(0),
+            flusher: RwLock::default(),
+            recorded: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn add(&self, file: &Arc<SpoolFile>) {

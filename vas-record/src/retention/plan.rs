@@ -268,8 +268,7 @@ mod tests {
             let usage = all.entry(head.device).or_insert(new);
             usage.files += 1;
             usage.bytes += head.bytes;
-            usage.span =
-                WallRange::new(usage.span.start.min(span.start), usage.span.end.max(span.end));
+            usage.span = WallRange::new(usage.span.start.min(span.start), usage.span.end.max(span.end));
         }
         all.into_values().collect()
     }
@@ -293,10 +292,7 @@ mod tests {
         let verdicts: Vec<_> = heads.iter().map(|head| plan.consider(head)).collect();
         use Verdict::{Enough, Keep, Take};
         // Ten and nine days old: too old. Eight: pinned. Four of a hundred bytes go for the quota in all.
-        assert_eq!(
-            verdicts,
-            [Take, Take, Keep, Take, Take, Enough, Enough, Enough, Enough, Enough]
-        );
+        assert_eq!(verdicts, [Take, Take, Keep, Take, Take, Enough, Enough, Enough, Enough, Enough]);
         let thin = ThinPlan::new(device, &policy, &pins, &stock(&usage, None)).unwrap();
         let verdicts: Vec<_> = heads[5..].iter().map(|head| thin.consider(head)).collect();
         assert_eq!(verdicts, [Take, Take, Enough, Enough, Enough]);

@@ -4,8 +4,9 @@ use super::{Snapshot, SnapshotError, snapshot};
 use crate::clip::Timeline;
 use crate::library::{Library, LibraryError};
 use crate::read::{self, Init};
+use std::ops::Range;
 use vas_core::decode::jpeg::JpegOptions;
-use vas_core::decode::{CodedPicture, DecodePool, Wanted};
+use vas_core::decode::{CodedPicture, DecodeError, DecodePool, Group as DecodedGroup, Wanted};
 use vas_core::media::TrackFormat;
 use vas_core::model::{Group, MEDIA_CLOCK, Recording};
 use vas_core::ports::store::MAX_READ;
@@ -66,24 +67,45 @@ pub async fn recorded(
     options: JpegOptions,
 ) -> Result<Snapshot, RecordedSnapshotError> {
     let row = recording_for(library, device, layer, time).await?.ok_or(RecordedSnapshotError::NoRecording)?;
-    let groups = groups_for(row.groups.as_slice(), time).ok_or(RecordedSnapshotError::NoRecording)?;
+    let all = row.groups.as_slice();
+    let chosen = groups_for(all, time).ok_or(RecordedSnapshotError::NoRecording)?;
     let init = library.init(&row).await?;
     let TrackFormat::Video(format) = &init.leader().format else {
         return Err(RecordedSnapshotError::NoRecording);
     };
-    let (start, end) = (groups[0].offset, groups[groups.len() - 1].end_offset());
-    // Of a group that is longer than what may be held, the start: an earlier picture is better than none.
-    let bytes = library.read(&row, start..end.min(start + MAX_READ)).await?;
-    let pictures = pictures(&row, &init, bytes)?;
-    Ok(snapshot(pool, format.clone(), pictures, Wanted::At(time), options).await?)
+    let mut pictures = read_groups(library, &row, &init, &all[chosen.clone()]).await?;
+    let wanted = Wanted::At(time);
+    if DecodedGroup::new(&pictures).and_then(|group| group.find(wanted)) == Err(DecodeError::NothingBefore)
+        && let Some(key) = all[..chosen.start].iter().rposition(|group| group.key)
+    {
+        // The time is that of a picture which is shown before the key picture that it was sent after.
+        let earlier = read_groups(library, &row, &init, &all[key..chosen.start]).await?;
+        pictures.splice(..0, earlier);
+    }
+    Ok(snapshot(pool, format.clone(), pictures, wanted, options).await?)
 }
 
-/// The groups from the last key picture at or before `time` up to the one that `time` lies in; from the first key picture
-/// where none is before.
-fn groups_for(groups: &[Group], time: WallTime) -> Option<&[Group]> {
+/// The groups from the last key picture at or before `time` up to the one after that which `time` lies in: pictures that
+/// are shown before a key picture may be sent after it. From the first key picture where none is before.
+fn groups_for(groups: &[Group], time: WallTime) -> Option<Range<usize>> {
     let last = groups.partition_point(|group| group.wall <= time).max(1);
     let key = groups.get(..last)?.iter().rposition(|group| group.key)?;
-    Some(&groups[key..last])
+    // What comes after a gap is shown later, whatever the order of sending.
+    let next = groups.get(last).is_some_and(|next| next.gap.is_none());
+    Some(key..last + usize::from(next))
+}
+
+/// The pictures of neighbouring groups. Of what is longer than what may be held, the start: an earlier picture is better
+/// than none.
+async fn read_groups(
+    library: &Library,
+    row: &Recording,
+    init: &Init,
+    groups: &[Group],
+) -> Result<Vec<CodedPicture>, RecordedSnapshotError> {
+    let (Some(first), Some(last)) = (groups.first(), groups.last()) else { return Ok(Vec::new()) };
+    let bytes = library.read(row, first.offset..last.end_offset().min(first.offset + MAX_READ)).await?;
+    pictures(row, init, bytes)
 }
 
 /// The pictures in a stretch of a file, with the times of their capture.
@@ -131,14 +153,11 @@ mod tests {
             lost: 0,
         };
         let groups = [group(0, true), group(1, false), group(2, true), group(3, false)];
-        let at = |micros| {
-            let found = groups_for(&groups, WallTime::from_unix_micros(micros)).unwrap();
-            (found[0].offset, found.len())
-        };
-        assert_eq!(at(1_500_000), (0, 2));
-        assert_eq!(at(2_000_000), (2, 1));
-        assert_eq!(at(9_000_000), (2, 2));
-        assert_eq!(at(-1), (0, 1));
+        let at = |micros| groups_for(&groups, WallTime::from_unix_micros(micros)).unwrap();
+        assert_eq!(at(1_500_000), 0..3);
+        assert_eq!(at(2_000_000), 2..4);
+        assert_eq!(at(9_000_000), 2..4);
+        assert_eq!(at(-1), 0..2);
         assert!(groups_for(&groups[1..2], WallTime::from_unix_micros(9)).is_none());
     }
 }

@@ -8,8 +8,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 use vas_core::model::WallRange;
-use vas_core::{DeviceId, SharedClock};
 use vas_core::testing::ManualClock;
+use vas_core::{DeviceId, SharedClock};
 use vas_record::recorder::RecordMode;
 use vas_record::retention::plan::{Limits, Policy};
 use vas_record::retention::{PinSource, Retention};
@@ -32,9 +32,12 @@ async fn old_files_go_and_pinned_ones_stay() -> Result<()> {
     stage.record(RecordMode::Continuous).await?;
     stage.push_seconds(30).await?;
     stage.recorder().stop(stage.device, 0).await;
-    let rows = stage.until(|rows| rows.len() == 10 && stage.index.all().iter().all(|row| {
-        row.state == vas_core::model::RecordingState::Complete
-    })).await?;
+    let rows = stage
+        .until(|rows| {
+            rows.len() == 10
+                && stage.index.all().iter().all(|row| row.state == vas_core::model::RecordingState::Complete)
+        })
+        .await?;
     let clock = ManualClock::new(rows[9].span.end.add_micros(3_600_000_000));
     let pins = Arc::new(Pinned(vec![(stage.device, rows[1].span)]));
     let clock: SharedClock = Arc::new(clock);

@@ -3,6 +3,7 @@
 use super::HttpState;
 use super::problem::Problem;
 use super::view::{self, Verdict};
+use crate::control::recording::NotRecording;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -37,16 +38,21 @@ async fn overview(State(state): State<HttpState>) -> Result<Json<Value>, Problem
     let streams = state.control.streams(StreamFilter::default()).await?;
     let running: Vec<_> = streams.iter().filter(|info| info.stream.wanted).collect();
     let healthy = running.iter().filter(|info| Verdict::of(info) == Verdict::Healthy).count();
+    let recording = match state.control.recordings().engine() {
+        Ok(_) => "up",
+        Err(NotRecording::Starting) => "starting",
+        Err(NotRecording::Failed(_)) => "down",
+    };
     let status = match () {
         () if !database => Verdict::Unhealthy,
-        () if healthy < running.len() => Verdict::Degraded,
+        () if healthy < running.len() || recording == "down" => Verdict::Degraded,
         () => Verdict::Healthy,
     };
     Ok(Json(json!({
         "status": status.name(),
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": state.uptime_seconds(),
-        "components": { "database": if database { "up" } else { "down" } },
+        "components": { "database": if database { "up" } else { "down" }, "recording": recording },
         "streams": { "total": streams.len(), "running": running.len(), "healthy": healthy },
         "checked_at": view::time(state.clock.wall()),
     })))

@@ -181,7 +181,9 @@ fn recorded_routes() -> Router<HttpState> {
         .merge(playback_clips::routes())
         .merge(recordings::routes())
         .merge(mediamtx::routes())
-        .layer(CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(WORTH_COMPRESSING).and(is_text)))
+        .layer(
+            CompressionLayer::new().gzip(true).compress_when(SizeAbove::new(WORTH_COMPRESSING).and(is_text)),
+        )
 }
 
 impl From<ControlError> for Problem {

@@ -1,18 +1,20 @@
 //! What goes before its time: the recordings of a deleted device, and whatever is due when somebody asks.
 
 use super::Recordings;
-use super::engine::{self, NotRecording};
+use super::engine::{self, NotRecording, Running};
 use std::time::Duration;
 use vas_core::model::WallRange;
 use vas_core::ports::{IndexError, RecordingRepo};
 use vas_core::{DeviceId, ErrorKind, HasKind, WallTime};
+use vas_record::library::LibraryError;
 use vas_record::retention::{RetentionError, Round};
 
 /// Rows that are looked at at a time.
 const PAGE: u64 = 500;
 /// A file that is being finished while its device is deleted is looked for again so often, after this pause.
-const PASSES: usize = 20;
-const PAUSE: Duration = Duration::from_secs(3);
+const PASSES: usize = 60;
+const PAUSE: Duration = Duration::from_secs(1);
+const END_OF_TIME: WallTime = WallTime::from_unix_micros(i64::MAX);
 
 /// Why nothing was removed.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +49,7 @@ impl Recordings {
     }
 
     /// Has retention take up what single devices have instead of the settings.
-    pub(super) async fn renew_policy(&self, engine: &engine::Running) {
+    pub(super) async fn renew_policy(&self, engine: &Running) {
         match engine::policy(&self.inner.retention, &self.inner.options).await {
             Ok(policy) => engine.retention.set_policy(policy),
             Err(error) => tracing::warn!(%error, "how long devices' recordings are kept can't be read"),
@@ -70,32 +72,32 @@ impl Recordings {
         });
     }
 
-    async fn remove_all(&self, engine: &engine::Running, device: DeviceId) -> Result<(), RetentionError> {
-        let all = WallRange::new(WallTime::from_unix_micros(i64::MIN), WallTime::from_unix_micros(i64::MAX));
-        let mut passes = 0;
-        loop {
-            let heads = engine.library().heads(device, None, all, PAGE).await?;
-            let ids: Vec<_> = heads.iter().map(|head| head.id).collect();
-            if ids.is_empty() {
+    async fn remove_all(&self, engine: &Running, device: DeviceId) -> Result<(), RetentionError> {
+        let index = LibraryError::Index;
+        let all = WallRange::new(WallTime::from_unix_micros(i64::MIN), END_OF_TIME);
+        for _ in 0..PASSES {
+            loop {
+                let page = engine.library().repo().oldest(Some(device), None, END_OF_TIME, PAGE).await;
+                let ids: Vec<_> = page.map_err(index)?.iter().map(|head| head.id).collect();
+                if ids.is_empty() {
+                    break;
+                }
+                engine.retention.delete(&ids).await?;
+            }
+            // What is being finished on its way into the store must arrive there first.
+            if engine.library().heads(device, None, all, 1).await?.is_empty() {
                 return Ok(());
             }
-            if engine.retention.delete(&ids).await? == 0 {
-                // What is left is being finished.
-                passes += 1;
-                if passes > PASSES {
-                    return Ok(());
-                }
-                tokio::time::sleep(PAUSE).await;
-            }
+            tokio::time::sleep(PAUSE).await;
         }
+        Ok(())
     }
 }
 
 /// Marks all recordings of a device as being deleted.
 async fn mark_all(repo: &dyn RecordingRepo, device: DeviceId) -> Result<(), IndexError> {
     loop {
-        let end_of_time = WallTime::from_unix_micros(i64::MAX);
-        let page = repo.oldest(Some(device), None, end_of_time, PAGE).await?;
+        let page = repo.oldest(Some(device), None, END_OF_TIME, PAGE).await?;
         let ids: Vec<_> = page.iter().map(|head| head.id).collect();
         if ids.is_empty() {
             return Ok(());
