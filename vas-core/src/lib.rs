@@ -40,7 +40,7 @@ pub mod testing;
 pub mod time;
 
 pub use clock::{Clock, SharedClock, SystemClock};
-pub use error::{ErrorKind, HasKind};
+pub use error::{ErrorKind, HasKind, with_causes};
 pub use id::{BookmarkId, DeviceId, RecordingId, SnapshotId, StreamId, TrackId};
 pub use secret::{Credentials, Secret};
 pub use task::TaskScope;

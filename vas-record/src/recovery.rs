@@ -16,6 +16,7 @@ use vas_core::media::StreamDesc;
 use vas_core::model::{GroupTable, Recording, RecordingState, TenantId, WallRange};
 use vas_core::ports::store::{SegmentStore, StoreError, StoreKey};
 use vas_core::ports::{IndexError, RecordingRepo};
+use vas_core::with_causes;
 
 /// Unfinished rows that are looked at at a time.
 const PAGE: u64 = 1_000;
@@ -159,26 +160,26 @@ impl Recovery<'_> {
         .await?;
         let Some(scan) = scanned else {
             self.remove(name).await?;
-            self.repo.remove(&[parsed.id]).await.map_err(|error| error.to_string())?;
+            self.repo.remove(&[parsed.id]).await.map_err(|error| with_causes(&error))?;
             return Ok(None);
         };
         let cut = length.saturating_sub(scan.valid_len);
         let row = row_of(parsed, row, &scan).ok_or("the file holds no group")?;
-        self.repo.open(std::slice::from_ref(&row)).await.map_err(|error| error.to_string())?;
-        let key = key_of(&row).map_err(|error| error.to_string())?;
+        self.repo.open(std::slice::from_ref(&row)).await.map_err(|error| with_causes(&error))?;
+        let key = key_of(&row).map_err(|error| with_causes(&error))?;
         let path = self.spool.place.path(name);
-        self.store.put(&key, &path).await.map_err(|error| error.to_string())?;
+        self.store.put(&key, &path).await.map_err(|error| with_causes(&error))?;
         self.complete(row).await?;
         Ok(Some(cut))
     }
 
     /// An open row whose file is not in the spool: the file may be in the store already.
     async fn look_in_store(&self, row: &Recording) -> Result<bool, String> {
-        let key = key_of(row).map_err(|error| error.to_string())?;
+        let key = key_of(row).map_err(|error| with_causes(&error))?;
         let length = match self.store.len(&key).await {
             Ok(length) => length,
             Err(StoreError::NotFound { .. }) => return Ok(false),
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(with_causes(&error)),
         };
         let scan = scan_stored(self.store.clone(), key, length).await?;
         let name =
@@ -189,14 +190,14 @@ impl Recovery<'_> {
     }
 
     async fn complete(&self, row: Recording) -> Result<(), String> {
-        let results = self.repo.complete(&[row]).await.map_err(|error| error.to_string())?;
-        results.into_iter().try_for_each(|result| result.map_err(|error| error.to_string()))
+        let results = self.repo.complete(&[row]).await.map_err(|error| with_causes(&error))?;
+        results.into_iter().try_for_each(|result| result.map_err(|error| with_causes(&error)))
     }
 
     async fn delete(&self, row: &Recording) -> Result<(), String> {
-        let key = key_of(row).map_err(|error| error.to_string())?;
-        self.store.delete(&key).await.map_err(|error| error.to_string())?;
-        self.repo.remove(&[row.id]).await.map_err(|error| error.to_string())
+        let key = key_of(row).map_err(|error| with_causes(&error))?;
+        self.store.delete(&key).await.map_err(|error| with_causes(&error))?;
+        self.repo.remove(&[row.id]).await.map_err(|error| with_causes(&error))
     }
 
     async fn remove(&self, name: &Path) -> Result<(), String> {
@@ -210,7 +211,7 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, String> {
     match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result.map_err(|error| error.to_string()),
+        Ok(result) => result.map_err(|error| with_causes(&error)),
         Err(panicked) => Err(panicked.to_string()),
     }
 }

@@ -120,3 +120,37 @@ async fn snapshots_of_now_and_of_the_past() -> Result<()> {
     ensure!(server.stop().await);
     Ok(())
 }
+
+/// What a viewer without any codec of the stream is told to take, and gets: the newest picture, decoded once for many.
+#[tokio::test(flavor = "multi_thread")]
+async fn stills_are_the_last_way_to_see_a_stream() -> Result<()> {
+    let _turn = turn::shared().await;
+    let camera = test_camera(synthetic(25))?;
+    let server = Server::start().await?;
+    let live = server.add_live("gate", &camera.url("cam")).await?;
+    let capabilities =
+        json!({ "codecs": [{ "kind": "video", "mimeType": "video/VP9", "clockRate": 90_000 }] });
+    let body = json!({ "client_id": "old", "rtp_capabilities": capabilities });
+    let path = format!("v2/streams/{}/consume", live.stream);
+    let refused = reqwest::Client::new().post(server.url(&path)).json(&body).send().await?;
+    ensure!(refused.status() == 422);
+    let refused: Value = refused.json().await?;
+    let stills = refused["details"]["fallback"]["stills"].as_str().context("stills are named")?;
+    let url = server.url(stills.trim_start_matches('/'));
+    let (headers, first) = fetch(&format!("{url}?width=320")).await?;
+    let taken =
+        |headers: &reqwest::header::HeaderMap| micros(headers["x-captured-at"].to_str().unwrap_or_default());
+    let before = taken(&headers)?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("still.jpg");
+    std::fs::write(&file, &first)?;
+    let shown = judge::pictures(&file.display().to_string()).await?;
+    ensure!(shown.len() == 1 && shown[0]["width"] == 320, "{shown:?}");
+    until(SOON, "a later picture", async || {
+        let (headers, later) = fetch(&format!("{url}?width=320")).await.ok()?;
+        (taken(&headers).ok()? > before && later != first).then_some(())
+    })
+    .await?;
+    ensure!(server.stop().await);
+    Ok(())
+}

@@ -60,8 +60,10 @@ fn fenced(rows: &BTreeMap<RecordingId, Recording>, row: &Recording) -> Result<()
 
 fn complete(rows: &mut BTreeMap<RecordingId, Recording>, row: &Recording) -> Result<(), IndexError> {
     fenced(rows, row)?;
-    if rows.get(&row.id).is_some_and(|known| known.state == RecordingState::Deleting) {
-        return Err(IndexError::NotFound);
+    match rows.get(&row.id).map(|known| known.state) {
+        Some(RecordingState::Deleting) => return Err(IndexError::NotFound),
+        Some(RecordingState::Complete) => return Ok(()),
+        Some(RecordingState::Open) | None => {}
     }
     let taken = |other: &&Recording| {
         other.id != row.id
@@ -211,5 +213,13 @@ impl RecordingRepo for MemoryIndex {
         let mut rows = self.rows.lock();
         ids.iter().for_each(|id| drop(rows.remove(id)));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test]
+    async fn it_is_an_index_like_any_other() {
+        crate::testing::recording::recordings(&super::MemoryIndex::default()).await;
     }
 }

@@ -4,7 +4,6 @@ use super::section::SectionTrack;
 use super::table::SampleTable;
 use bytes::Bytes;
 use std::num::NonZeroU32;
-use vas_core::media::TrackFormat;
 
 /// Bytes that a piece grows to. A larger sample is a piece of its own.
 const MAX_PIECE: u32 = 1 << 20;
@@ -62,18 +61,25 @@ pub(super) struct Edit {
     pub(super) length: u64,
 }
 
+/// A sample entry.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// The whole box.
+    pub(super) data: Bytes,
+    /// In pixels; 0 for sound.
+    pub(super) width: u32,
+    pub(super) height: u32,
+    /// As in RFC 6381.
+    codec: String,
+}
+
 /// One track of the clip.
 #[derive(Debug)]
 pub(super) struct ClipTrack {
     pub(super) timescale: NonZeroU32,
     pub(super) is_video: bool,
-    /// In pixels.
-    pub(super) width: u32,
-    pub(super) height: u32,
     /// Its sample entries, each once.
-    pub(super) entries: Vec<Bytes>,
-    /// Their codecs as in RFC 6381, each once.
-    pub(super) codecs: Vec<String>,
+    pub(super) entries: Vec<Entry>,
     pub(super) table: SampleTable,
     pub(super) edits: Vec<Edit>,
 }
@@ -83,10 +89,7 @@ impl ClipTrack {
         Self {
             timescale: track.timescale,
             is_video: track.format.video().is_some(),
-            width: 0,
-            height: 0,
             entries: Vec::new(),
-            codecs: Vec::new(),
             table: SampleTable::default(),
             edits: Vec::new(),
         }
@@ -94,16 +97,11 @@ impl ClipTrack {
 
     /// The number of the sample entry of `track`.
     fn describe(&mut self, track: &SectionTrack) -> u16 {
-        if let TrackFormat::Video(video) = &track.format {
-            (self.width, self.height) = (self.width.max(video.width), self.height.max(video.height));
-        }
-        let codec = track.format.rfc6381();
-        if self.codecs.iter().all(|known| known != codec) {
-            self.codecs.push(codec.to_owned());
-        }
-        let known = self.entries.iter().position(|entry| *entry == track.entry);
+        let known = self.entries.iter().position(|entry| entry.data == track.entry);
         let index = known.unwrap_or_else(|| {
-            self.entries.push(track.entry.clone());
+            let (width, height) = track.format.video().map_or((0, 0), |video| (video.width, video.height));
+            let codec = track.format.rfc6381().to_owned();
+            self.entries.push(Entry { data: track.entry.clone(), width, height, codec });
             self.entries.len() - 1
         });
         u16::try_from(index + 1).unwrap_or(u16::MAX)
@@ -195,9 +193,32 @@ impl Assembly {
         self.pieces.iter().map(|piece| u64::from(piece.len)).sum()
     }
 
+    /// Forgets the sample entries that describe nothing: those of runs that were read for their neighbours' sake.
+    pub(super) fn drop_unused(&mut self) {
+        for (kind, track) in [(TrackKind::Leader, &mut self.leader), (TrackKind::Sound, &mut self.sound)] {
+            let Some(track) = track else { continue };
+            let mut used = vec![false; track.entries.len()];
+            for piece in self.pieces.iter().filter(|piece| piece.track == kind) {
+                used[usize::from(piece.description) - 1] = true;
+            }
+            let kept = |index: u16| used[..usize::from(index)].iter().filter(|used| **used).count() as u16;
+            for piece in self.pieces.iter_mut().filter(|piece| piece.track == kind) {
+                piece.description = kept(piece.description);
+            }
+            let mut used = used.into_iter();
+            track.entries.retain(|_| used.next() == Some(true));
+        }
+    }
+
     /// The codecs of all tracks as in RFC 6381, with commas between.
     pub(super) fn codecs(&self) -> String {
-        let names = [&self.leader, &self.sound].into_iter().flatten().flat_map(|track| &track.codecs);
-        names.map(String::as_str).collect::<Vec<_>>().join(",")
+        let tracks = [&self.leader, &self.sound].into_iter().flatten();
+        let mut names: Vec<&str> = Vec::new();
+        for entry in tracks.flat_map(|track| &track.entries) {
+            if !names.contains(&entry.codec.as_str()) {
+                names.push(&entry.codec);
+            }
+        }
+        names.join(",")
     }
 }

@@ -346,6 +346,7 @@ impl Cutter {
     /// Nothing comes any more.
     pub(super) fn finish(&mut self) {
         self.end_part(GapReason::Started, true);
+        self.assembly.drop_unused();
         // The clock may have been set after the last picture.
         self.gaps.retain(|(gap, _)| gap.end < self.end);
         self.gaps.sort_by_key(|(gap, _)| gap.start);

@@ -1,7 +1,7 @@
 //! The boxes that both forms of a clip have in common (ISO/IEC 14496-12, section 8). Leaves are mp4-atom's; sample
 //! entries are copied from the stored files as they are, so that whatever a file carries a clip carries too.
 
-use super::assembly::{Assembly, ClipTrack};
+use super::assembly::{Assembly, ClipTrack, Entry};
 use mp4_atom::{
     Atom, Dinf, Dref, Edts, Elst, ElstEntry, Encode, FourCC, Ftyp, Hdlr, Mdhd, Mvhd, Smhd, Tkhd, Url, Vmhd,
 };
@@ -65,14 +65,16 @@ pub(super) fn trak(
 ) {
     let told = |length| if fragmented { 0 } else { length };
     let shown = track.edits.iter().map(|edit| edit.length).sum();
-    let side = |pixels: u32| u16::try_from(pixels).unwrap_or(u16::MAX).into();
+    let largest = |side: fn(&Entry) -> u32| {
+        u16::try_from(track.entries.iter().map(side).max().unwrap_or(0)).unwrap_or(u16::MAX).into()
+    };
     let mut tkhd = Tkhd {
         track_id: number,
         duration: told(shown),
         enabled: true,
         in_movie: true,
-        width: side(track.width),
-        height: side(track.height),
+        width: largest(|entry| entry.width),
+        height: largest(|entry| entry.height),
         ..Tkhd::default()
     };
     let (handler, name) = if track.is_video { (b"vide", "video") } else { (b"soun", "sound") };
@@ -131,7 +133,7 @@ fn stsd(out: &mut Vec<u8>, track: &ClipTrack) {
         out.extend_from_slice(&[0; 4]);
         out.extend_from_slice(&(track.entries.len() as u32).to_be_bytes());
         for entry in &track.entries {
-            out.extend_from_slice(entry);
+            out.extend_from_slice(&entry.data);
         }
     });
 }

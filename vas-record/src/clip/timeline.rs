@@ -95,7 +95,7 @@ impl Point {
         let ticks = i128::from(media) - i128::from(self.media);
         let (wall, length) =
             (i128::from(next.wall) - i128::from(self.wall), i128::from(next.media) - i128::from(self.media));
-        i128::from(self.wall) + (ticks * wall).div_euclid(length)
+        i128::from(self.wall).saturating_add(ticks.saturating_mul(wall).div_euclid(length))
     }
 }
 

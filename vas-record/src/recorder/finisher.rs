@@ -16,7 +16,7 @@ use vas_core::model::Recording;
 use vas_core::model::recording::file_name;
 use vas_core::ports::store::{BadKey, SegmentStore, StoreKey};
 use vas_core::ports::{IndexError, RecordingHead, RecordingRepo};
-use vas_core::{RecordingId, SharedClock, TaskScope};
+use vas_core::{RecordingId, SharedClock, TaskScope, with_causes};
 
 /// Messages that are taken at a time.
 const BATCH: usize = 256;
@@ -93,7 +93,7 @@ impl Finisher {
     async fn open_each(&self, files: &[Arc<SpoolFile>]) {
         for file in files {
             if let Err(error @ IndexError::Fenced { .. }) = self.repo.open(&[file.head()]).await {
-                file.fail(error.to_string());
+                file.fail(with_causes(&error));
             }
         }
     }
@@ -114,7 +114,7 @@ impl Finisher {
             // Who is fenced out must not lose what was recorded; the newer owner's rows decide below.
             Ok(()) | Err(IndexError::Fenced { .. }) => {}
             Err(error) => {
-                let problem = error.to_string();
+                let problem = with_causes(&error);
                 due.into_iter().for_each(|next| self.later(queue, next, &problem));
                 return;
             }
@@ -145,7 +145,7 @@ impl Finisher {
             }
             Err(error) => {
                 for next in stored {
-                    self.later(queue, next, &error.to_string());
+                    self.later(queue, next, &with_causes(&error));
                 }
             }
         }
@@ -157,12 +157,12 @@ impl Finisher {
             return Ok(true);
         }
         if file.is_empty() {
-            self.discard(file).await.map_err(|error| error.to_string())?;
+            self.discard(file).await.map_err(|error| with_causes(&error))?;
             return Ok(false);
         }
         let path = self.spool.place.path(&file.name);
-        let key = key_of(&file.head()).map_err(|error| error.to_string())?;
-        self.store.put(&key, &path).await.map_err(|error| error.to_string())?;
+        let key = key_of(&file.head()).map_err(|error| with_causes(&error))?;
+        self.store.put(&key, &path).await.map_err(|error| with_causes(&error))?;
         file.set_phase(Phase::Stored);
         Ok(true)
     }

@@ -18,19 +18,3 @@ pub use local::{LocalStore, OpenError, SPOOL};
 #[cfg(feature = "object")]
 pub use object::{ObjectConfigError, ObjectOptions, ObjectStore};
 pub use tiered::{TieredConfig, TieredStatus, TieredStore};
-
-use std::error::Error;
-
-/// An error with what lies behind it; causes that their effect tells already are left out.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}

@@ -96,6 +96,12 @@ async fn across_a_change(options: &[&str]) {
         assert_eq!(tools::pictures(&path), shown);
         let info = clip.info();
         assert_eq!((info.start, info.end), (wall(from), wall(to)));
+        // What is only read for its neighbours' sake is not described.
+        let formats = [(from < 100).then_some(&one.format), (to > 100).then_some(&two.format)];
+        let mut codecs: Vec<_> = formats.into_iter().flatten().map(|format| format.rfc6381()).collect();
+        codecs.dedup();
+        codecs.push(sound.format.rfc6381());
+        assert_eq!(info.codecs, codecs.join(","));
         let heard = tools::sound(&path).len() as i64;
         let expected = (to - from) as i64 * 1_920;
         // A packet at each end, and one at each side of the change.

@@ -10,7 +10,7 @@ use super::fields::Fields;
 use super::ice;
 use super::problem::Problem;
 use super::view;
-use super::viewers::{ClientAddress, LAYERS, VIEWER, not_admitted, read_size};
+use super::viewers::{ClientAddress, LAYERS, VIEWER, fallback, not_admitted, read_size};
 use crate::control::{ConsumeFailure, ConsumeRequest, Consumed, ConsumerRecord, NotWatchable};
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
@@ -258,8 +258,8 @@ pub(crate) fn refused(error: ConsumeFailure, stream: StreamId) -> Problem {
         ConsumeFailure::NotWatchable(error) => error.into(),
         ConsumeFailure::NoTrack(_) => Problem::new(StatusCode::NOT_FOUND, "NOT_FOUND", error.to_string()),
         ConsumeFailure::Refused(ConsumeError::Unsupported(why)) => {
-            let hls = format!("/v2/streams/{stream}/hls/playlist.m3u8");
-            let details = json!({ "kind": why.kind, "codecs": why.codecs, "fallback": { "hls": hls } });
+            let fallback = fallback(stream);
+            let details = json!({ "kind": why.kind, "codecs": why.codecs, "fallback": fallback });
             let (status, code) = (StatusCode::UNPROCESSABLE_ENTITY, "UNSUPPORTED_CAPABILITIES");
             Problem::new(status, code, why.to_string()).with_details(details)
         }

@@ -23,6 +23,7 @@ mod problem;
 mod recordings;
 mod recordings_view;
 mod snapshots;
+mod stills;
 mod streams;
 mod streams_v1;
 mod system;
@@ -158,6 +159,7 @@ pub(crate) fn router(state: &HttpState) -> Router {
         .merge(whip::routes())
         .merge(bookmarks::routes())
         .merge(snapshots::routes())
+        .merge(stills::routes())
         .merge(health::routes())
         .merge(system::routes())
         .merge(page::routes())

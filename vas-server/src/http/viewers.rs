@@ -7,9 +7,10 @@ use crate::control::NotWatchable;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use vas_core::StreamId;
 use vas_sfu::{AdmissionError, PreferredLayer};
 
 /// Longest side of a picture, in pixels, that a viewer may say it shows.
@@ -24,6 +25,14 @@ const NOT_LIVE_SECONDS: u64 = 10;
 const NO_PICTURE_SECONDS: u64 = 2;
 /// When to try again where a limit is reached, in seconds.
 const RETRY_SECONDS: u64 = 5;
+
+/// What is left to a viewer that can't decode a stream: HLS, where its player may have more codecs, else stills.
+pub(super) fn fallback(stream: StreamId) -> Value {
+    json!({
+        "hls": format!("/v2/streams/{stream}/hls/playlist.m3u8"),
+        "stills": format!("/v2/streams/{stream}/still.jpg"),
+    })
+}
 
 /// The address at the other end of a request's connection, which the listener notes. `None` where there was no listener.
 #[derive(Clone, Copy, Debug)]

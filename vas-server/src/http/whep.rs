@@ -7,7 +7,7 @@ use super::HttpState;
 use super::extract::{Id, media_type, path_parameter, read_body};
 use super::ice;
 use super::problem::{Problem, Verbatim};
-use super::viewers::{ClientAddress, VIEWER, WantedLayer, not_admitted};
+use super::viewers::{ClientAddress, VIEWER, WantedLayer, fallback, not_admitted};
 use crate::control::{NotWatchable, WatchError};
 use axum::Router;
 use axum::body::Bytes;
@@ -83,10 +83,10 @@ fn wants_problems(headers: &HeaderMap) -> bool {
     accepted.any(|list| list.to_ascii_lowercase().contains("application/problem+json"))
 }
 
-/// The refusal of a viewer that can't decode the stream: it names the way that is left.
+/// The refusal of a viewer that can't decode the stream: it names the ways that are left.
 fn unsupported(status: StatusCode, description: String, stream: StreamId) -> Problem {
-    let hls = format!("/v2/streams/{stream}/hls/playlist.m3u8");
-    Problem::new(status, "UNSUPPORTED_CODEC", description).with_details(json!({ "fallback": { "hls": hls } }))
+    let details = json!({ "fallback": fallback(stream) });
+    Problem::new(status, "UNSUPPORTED_CODEC", description).with_details(details)
 }
 
 /// The refusal of a viewer of `stream`.

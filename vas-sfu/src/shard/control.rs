@@ -16,6 +16,10 @@ const START_BPS: u64 = 600_000;
 const UNTOLD_BPS: u64 = 20_000_000;
 /// The longest queue in the network that is waited out at a time.
 const MAX_REST: Duration = Duration::from_millis(400);
+/// From this rate on, in bits per second, what the network carries within so many milliseconds makes no queue worth
+/// speaking of when it leaves faster.
+const AMPLE_BPS: u64 = 4_000_000;
+const LITTLE_MS: u64 = 80;
 /// Bytes of UDP and IPv4 headers.
 const HEADERS: usize = 28;
 
@@ -31,6 +35,8 @@ pub(crate) struct Control {
     /// Bytes left before the first feedback must have come.
     window: usize,
     /// What waits is of the past: it is not worth a queue in the network.
+    catching_up: bool,
+    /// It leaves at the rate that the network carries.
     gentle: bool,
     probe: Option<ActiveProbe>,
 }
@@ -68,7 +74,16 @@ impl Control {
             (Some(_), true) => NEAR_WINDOW,
             (None, true) => 0,
         };
-        Self { estimator, pacer, next: rand::random(), transport_wide, window, gentle: false, probe: None }
+        Self {
+            estimator,
+            pacer,
+            next: rand::random(),
+            transport_wide,
+            window,
+            catching_up: false,
+            gentle: false,
+            probe: None,
+        }
     }
 
     /// The number of the next packet.
@@ -149,8 +164,13 @@ impl Control {
         }
     }
 
-    /// A cached group waits, or no longer: it leaves at the rate that the network carries, live pictures faster.
-    pub(super) fn set_gentle(&mut self, gentle: bool, now: Instant) {
+    /// So many bytes wait of a cached group or behind it. They leave at the rate that the network carries, but for the
+    /// last of them where it carries much; live pictures leave faster.
+    pub(super) fn set_catching_up(&mut self, bytes: usize, now: Instant) {
+        self.catching_up = bytes > 0;
+        let estimate = self.estimator.estimate();
+        let little = if estimate < AMPLE_BPS { 0 } else { estimate / 8_000 * LITTLE_MS };
+        let gentle = bytes as u64 > little;
         if self.gentle != gentle {
             self.gentle = gentle;
             self.paced(now);
@@ -190,7 +210,7 @@ impl Control {
         // A cached group on its way is a measurement itself, and leaves the network no room for another.
         if self.probe.is_none()
             && self.transport_wide
-            && !self.gentle
+            && !self.catching_up
             && let Some(Probe { rate_bps, bytes }) = self.estimator.probe(now, wanted)
         {
             self.probe = Some(ActiveProbe {

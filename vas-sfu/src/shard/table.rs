@@ -578,7 +578,7 @@ impl Table {
 /// A cached group leaves at the rate that the network carries, live pictures faster.
 fn set_pace(control: Option<&mut Control>, consumers: &[Option<Attached>], now: Instant) {
     if let Some(control) = control {
-        control.set_gentle(consumers.iter().flatten().any(|a| a.sender.is_catching_up()), now);
+        control.set_catching_up(consumers.iter().flatten().map(|a| a.sender.catching_up()).sum(), now);
     }
 }
 

@@ -10,7 +10,6 @@ mod upload;
 
 pub use options::{ObjectConfigError, ObjectOptions};
 
-use super::chain;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _};
@@ -24,8 +23,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use upload::UploadError;
-use vas_core::TaskScope;
 use vas_core::ports::store::{MAX_READ, SegmentStore, Space, StoreError, StoreKey, Stored};
+use vas_core::{TaskScope, with_causes};
 
 /// Uploads at the same time. Each holds two parts in memory.
 const UPLOADS: usize = 4;
@@ -142,7 +141,7 @@ impl Inner {
 
     /// What an error means where no object is expected to be there.
     fn writing(&self, error: &object_store::Error) -> StoreError {
-        let text = self.options.scrub(&chain(error));
+        let text = self.options.scrub(&with_causes(error));
         match error {
             object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
                 StoreError::Denied(Box::new(Answer(text)))
@@ -167,7 +166,7 @@ fn unavailable(text: impl Into<String>) -> StoreError {
 
 /// A bucket that does not exist must not look like a file that is gone.
 fn is_about_the_bucket(error: &object_store::Error) -> bool {
-    chain(error).contains("NoSuchBucket")
+    with_causes(error).contains("NoSuchBucket")
 }
 
 #[async_trait]

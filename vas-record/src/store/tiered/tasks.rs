@@ -2,14 +2,13 @@
 
 use super::queue::{Op, Work};
 use super::{Inner, blocking};
-use crate::store::chain;
 use futures_util::stream::StreamExt as _;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 use vas_core::ports::store::{SegmentStore as _, StoreError, StoreKey};
-use vas_core::{TaskScope, WallTime};
+use vas_core::{TaskScope, WallTime, with_causes};
 
 /// The wait after a first failure. It doubles with each that follows.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -32,7 +31,7 @@ pub(super) fn start(inner: &Arc<Inner>, scope: &TaskScope) {
             match evict(&inner).await {
                 Ok(0) => {}
                 Ok(files) => tracing::debug!(files, "local copies given up"),
-                Err(error) => tracing::warn!(error = %chain(&error), "local copies can't be given up"),
+                Err(error) => tracing::warn!(error = %with_causes(&error), "local copies can't be given up"),
             }
         }
     });
@@ -66,7 +65,7 @@ async fn work(inner: Arc<Inner>) {
                 inner.queue.wake();
             }
             Err(error) => {
-                let error = chain(&error);
+                let error = with_causes(&error);
                 let first = inner.last_error.lock().replace(error.clone()).is_none();
                 if first {
                     tracing::warn!(key = %work.key, %error, "the remote store fails; files wait on the disk");

@@ -10,7 +10,7 @@ use vas_core::decode::jpeg::JpegOptions;
 use vas_core::model::{Bookmark, BookmarkChange, CaptureSource, CaptureStatus, StoredFile, WallRange};
 use vas_core::ports::store::{BadKey, StoreKey};
 use vas_core::ports::{BookmarkFilter, Page, RepoError};
-use vas_core::{BookmarkId, DeviceId, StreamId, WallTime};
+use vas_core::{BookmarkId, DeviceId, StreamId, WallTime, with_causes};
 use vas_record::clip::{self, ClipFormat, ClipRequest};
 use vas_record::library::Library;
 use vas_record::snapshot::recorded;
@@ -117,7 +117,7 @@ impl Captures {
             }
             Err(failure) => {
                 tracing::info!(bookmark = %bookmark.id, %failure, "a bookmark failed");
-                self.inner.bookmarks.fail(bookmark.id, &failure.to_string()).await
+                self.inner.bookmarks.fail(bookmark.id, &with_causes(&failure)).await
             }
         };
         match stored {

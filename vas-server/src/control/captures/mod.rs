@@ -7,6 +7,7 @@ mod bookmarks;
 mod error;
 mod files;
 mod snapshots;
+mod stills;
 mod sweep;
 
 pub(crate) use bookmarks::{LONGEST as LONGEST_BOOKMARK, NewBookmark};
@@ -40,6 +41,7 @@ struct Inner {
     recordings: Recordings,
     hub: StreamHub,
     pool: DecodePool,
+    stills: stills::Stills,
     under_way: Arc<Semaphore>,
     clock: SharedClock,
     scope: TaskScope,
@@ -62,6 +64,7 @@ impl Captures {
             recordings,
             hub,
             pool: DecodePool::new(PoolConfig::default(), clock.clone()),
+            stills: stills::Stills::default(),
             under_way: Arc::new(Semaphore::new(MAX_UNDER_WAY)),
             clock,
             scope: scope.child(),

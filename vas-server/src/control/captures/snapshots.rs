@@ -8,7 +8,7 @@ use std::time::Duration;
 use vas_core::decode::jpeg::JpegOptions;
 use vas_core::model::{CaptureSource, CaptureStatus, Snapshot, SnapshotImage, StoredFile};
 use vas_core::ports::{Page, RepoError, SnapshotFilter};
-use vas_core::{DeviceId, SnapshotId, StreamId, WallTime};
+use vas_core::{DeviceId, SnapshotId, StreamId, WallTime, with_causes};
 use vas_record::snapshot::{self, recorded, recording_for};
 use vas_record::store::deposit;
 
@@ -85,7 +85,7 @@ impl Captures {
             Ok((time, image)) => self.inner.snapshots.ready(snapshot.id, time, &image).await,
             Err(failure) => {
                 tracing::info!(snapshot = %snapshot.id, %failure, "a snapshot failed");
-                self.inner.snapshots.fail(snapshot.id, &failure.to_string()).await
+                self.inner.snapshots.fail(snapshot.id, &with_causes(&failure)).await
             }
         };
         match stored {

@@ -28,7 +28,7 @@ pub(crate) use windows::{Window, WindowError, WindowLimits, Windows};
 
 use super::locks::Locks;
 use crate::config::{Config, Invalid, RecordedLayers, RecordingMode, RetentionConfig, Schedule, Zone};
-use crate::db::{Database, RecordingOptions, SqlRecordingOptions, SqlRecordings};
+use crate::db::{Database, RecordingOptions, SqlRecordingOptions};
 use engine::Engine;
 #[cfg(test)]
 use engine::with_causes;
@@ -57,7 +57,6 @@ struct Inner {
     rules: Rules,
     retention: RetentionConfig,
     options: SqlRecordingOptions,
-    repo: SqlRecordings,
     engine: watch::Receiver<Engine>,
     followed: Mutex<HashMap<DeviceId, Followed>>,
     /// Why a device is not recorded though it is wished.
@@ -113,7 +112,6 @@ impl Recordings {
             rules,
             retention: settings.retention.clone(),
             options: database.recording_options(),
-            repo: database.recordings(),
             engine,
             followed: Mutex::default(),
             problems: Mutex::default(),

@@ -3,15 +3,14 @@
 use super::Recordings;
 use super::engine::{self, NotRecording, Running};
 use std::time::Duration;
-use vas_core::model::WallRange;
-use vas_core::ports::{IndexError, RecordingRepo};
+use vas_core::model::{Recording, RecordingState, WallRange};
 use vas_core::{DeviceId, ErrorKind, HasKind, WallTime};
 use vas_record::library::LibraryError;
 use vas_record::retention::{RetentionError, Round};
 
-/// Rows that are looked at at a time.
-const PAGE: u64 = 500;
-/// A file that is being finished while its device is deleted is looked for again so often, after this pause.
+/// Rows that are looked at at a time. Those of what is recorded at present are among them.
+const PAGE: u64 = 5_000;
+/// A file that is being finished while its device is deleted is waited for so often, for so long.
 const PASSES: usize = 60;
 const PAUSE: Duration = Duration::from_secs(1);
 const END_OF_TIME: WallTime = WallTime::from_unix_micros(i64::MAX);
@@ -56,52 +55,49 @@ impl Recordings {
         }
     }
 
-    /// Removes all recordings of a device that is gone, in the background. What a server that dies meanwhile does not
-    /// come to, retention does when it is old enough.
+    /// Removes the files of a device that is gone, in the background. Its rows are marked as being deleted already: what
+    /// this does not come to, the next start of the recorder does.
     pub(in crate::control) fn forget(&self, device: DeviceId) {
         let this = self.clone();
         self.inner.scope.spawn_until_cancelled("remove recordings", async move {
-            let removed = match this.engine() {
-                Ok(engine) => this.remove_all(&engine, device).await.map_err(|error| error.to_string()),
-                // Their files go when the storage is there again.
-                Err(_) => mark_all(&this.inner.repo, device).await.map_err(|error| error.to_string()),
-            };
-            if let Err(error) = removed {
-                tracing::warn!(%device, error, "recordings of a deleted device stay until retention removes them");
+            let Ok(engine) = this.engine() else { return };
+            if let Err(error) = remove_files(&engine, device).await {
+                tracing::warn!(%device, %error, "recordings of a deleted device stay until the next start");
             }
         });
     }
-
-    async fn remove_all(&self, engine: &Running, device: DeviceId) -> Result<(), RetentionError> {
-        let index = LibraryError::Index;
-        let all = WallRange::new(WallTime::from_unix_micros(i64::MIN), END_OF_TIME);
-        for _ in 0..PASSES {
-            loop {
-                let page = engine.library().repo().oldest(Some(device), None, END_OF_TIME, PAGE).await;
-                let ids: Vec<_> = page.map_err(index)?.iter().map(|head| head.id).collect();
-                if ids.is_empty() {
-                    break;
-                }
-                engine.retention.delete(&ids).await?;
-            }
-            // What is being finished on its way into the store must arrive there first.
-            if engine.library().heads(device, None, all, 1).await?.is_empty() {
-                return Ok(());
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(())
-    }
 }
 
-/// Marks all recordings of a device as being deleted.
-async fn mark_all(repo: &dyn RecordingRepo, device: DeviceId) -> Result<(), IndexError> {
+async fn remove_files(engine: &Running, device: DeviceId) -> Result<(), RetentionError> {
+    let library = engine.library();
+    for _ in 0..PASSES {
+        // What was on its way into the store when the device went may have got a row only then.
+        loop {
+            let rows = library.repo().oldest(Some(device), None, END_OF_TIME, PAGE).await;
+            let ids: Vec<_> = rows.map_err(LibraryError::Index)?.iter().map(|row| row.id).collect();
+            if ids.is_empty() {
+                break;
+            }
+            engine.retention.delete(&ids).await?;
+        }
+        // Marked ones go when nothing is on its way any more, lest a file arrives after its row has gone.
+        let all = WallRange::new(WallTime::from_unix_micros(i64::MIN), END_OF_TIME);
+        if library.heads(device, None, all, 1).await?.is_empty() {
+            return remove_marked(engine, device).await;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+async fn remove_marked(engine: &Running, device: DeviceId) -> Result<(), RetentionError> {
     loop {
-        let page = repo.oldest(Some(device), None, END_OF_TIME, PAGE).await?;
-        let ids: Vec<_> = page.iter().map(|head| head.id).collect();
+        let rows = engine.library().repo().unfinished(PAGE).await.map_err(LibraryError::Index)?;
+        let is_due = |row: &&Recording| row.device == device && row.state == RecordingState::Deleting;
+        let ids: Vec<_> = rows.iter().filter(is_due).map(|row| row.id).collect();
         if ids.is_empty() {
             return Ok(());
         }
-        repo.mark_deleting(&ids).await?;
+        engine.retention.delete(&ids).await?;
     }
 }

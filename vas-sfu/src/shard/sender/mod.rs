@@ -261,9 +261,9 @@ impl Sender {
         !self.queue.is_empty() || self.wants_replay
     }
 
-    /// Whether what waits is of the past: it is not worth a queue in the network.
-    pub(crate) const fn is_catching_up(&self) -> bool {
-        self.catching_up
+    /// Bytes that wait where they are of the past: they are not worth a queue in the network.
+    pub(crate) const fn catching_up(&self) -> usize {
+        if self.catching_up { self.queued } else { 0 }
     }
 
     /// Pauses or resumes; who resumes starts anew.
