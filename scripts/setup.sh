@@ -118,7 +118,7 @@ need_node() {
 need_browser_packages() {
   local stamp=tests/browser/node_modules/.installed
   cmp -s tests/browser/package-lock.json "$stamp" && return
-  say "installing the browser tests' packages: playwright-core, mediasoup-client, esbuild (npm)..."
+  say "installing the browser tests' packages: playwright-core, mediasoup-client, hls.js, esbuild (npm)..."
   npm ci --prefix tests/browser --no-audit --no-fund --no-update-notifier --loglevel=error
   cp tests/browser/package-lock.json "$stamp"
 }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! **Order of durability.** A file is synced before it is handed on; it is in the store before its row is complete; and
-//! no file is in the store without a row. Whatever is interrupted is taken up by [recovery](crate::recovery) at the
+//! no file is in the store without a row. Whatever is interrupted is taken up by [`recovery`] at the
 //! next start.
 //!
 //! **A failing storage costs footage, never memory or the live picture**: what waits is bounded for each stream and for
