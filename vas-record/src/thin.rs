@@ -12,10 +12,10 @@ use crate::library::{Library, LibraryError};
 use crate::read::{self, Init, Sample};
 use crate::recorder::key_of;
 use crate::recorder::spool::SpoolPlace;
-use crate::store::disk::DiskFile;
+use crate::store::deposit;
 use bytes::Bytes;
 use mp4_atom::{Atom, Encode, Mdat, Mfhd, Moof, Prft, ReferenceTime, Tfdt, Tfhd, Traf, Trun, TrunEntry};
-use std::io::{self, Cursor, IoSlice};
+use std::io::{self, Cursor};
 use std::path::Path;
 use vas_core::media::{Codec, VideoCodec};
 use vas_core::model::{GapReason, Group, MEDIA_CLOCK, Recording};
@@ -102,7 +102,7 @@ pub async fn thin(
             Err(error) => Err(error),
         };
         if put.is_err() {
-            discard(spool, Path::new(&name)).await;
+            deposit::discard(spool, Path::new(&name)).await;
         }
         put?
     };
@@ -124,7 +124,7 @@ async fn write(
     }
     let section = library.init_bytes(recording).await?;
     let mut bytes = section.len() as u64;
-    let mut file = append(create(spool, name).await?, section).await?;
+    let mut file = deposit::append(deposit::create(spool, name).await?, section).await?;
     let mut groups = Vec::with_capacity(kept.len());
     for (sequence, kept) in (1..).zip(&kept) {
         let picture = key_picture(library, recording, &init, kept.group).await?;
@@ -140,9 +140,9 @@ async fn write(
             ..*kept.group
         });
         bytes += u64::from(size);
-        file = append(file, chunk).await?;
+        file = deposit::append(file, chunk).await?;
     }
-    blocking(move || file.sync()).await?;
+    deposit::sync(file).await?;
     Ok(Recording { bytes, thinned: true, groups: groups.into_iter().collect(), ..recording.clone() })
 }
 
@@ -271,33 +271,6 @@ fn chunk(sequence: u32, init: &Init, kept: &Kept<'_>, picture: &Sample) -> Bytes
     out.extend_from_slice(Mdat::KIND.as_ref());
     out.extend_from_slice(&picture.data);
     out.into()
-}
-
-async fn blocking<T: Send + 'static>(call: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(call).await.map_err(io::Error::other)?
-}
-
-/// Makes the file, in the place of one that an interrupted attempt left.
-async fn create(spool: &SpoolPlace, name: &Path) -> io::Result<Box<dyn DiskFile>> {
-    let (disk, path) = (spool.disk.clone(), spool.on_disk(name));
-    blocking(move || match disk.create(&path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            disk.remove(&path)?;
-            disk.create(&path)
-        }
-        created => created,
-    })
-    .await
-}
-
-async fn append(mut file: Box<dyn DiskFile>, bytes: Bytes) -> io::Result<Box<dyn DiskFile>> {
-    blocking(move || file.append(&[IoSlice::new(&bytes)]).map(|()| file)).await
-}
-
-async fn discard(spool: &SpoolPlace, name: &Path) {
-    let (disk, path) = (spool.disk.clone(), spool.on_disk(name));
-    // What can't be removed is replaced by the next attempt.
-    let _ = blocking(move || disk.remove(&path)).await;
 }
 
 #[cfg(test)]

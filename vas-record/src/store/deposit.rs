@@ -5,7 +5,7 @@ use crate::recorder::SpoolPlace;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use std::io::{self, IoSlice};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use vas_core::ports::store::{SegmentStore, StoreError, StoreKey};
 use vas_core::{ErrorKind, HasKind};
 
@@ -51,16 +51,14 @@ pub async fn deposit<E>(
         Err(error) => Err(error),
     };
     if put.is_err() {
-        let (disk, path) = (spool.disk.clone(), spool.on_disk(&name));
-        // What can't be removed is replaced by the next attempt.
-        let _ = blocking(move || disk.remove(&path)).await;
+        discard(spool, &name).await;
     }
     put
 }
 
 async fn write<E>(
     spool: &SpoolPlace,
-    name: &std::path::Path,
+    name: &Path,
     content: impl Stream<Item = Result<Bytes, E>> + Send,
 ) -> Result<(), DepositError<E>> {
     let mut file = create(spool, name).await.map_err(DepositError::Spool)?;
@@ -69,11 +67,11 @@ async fn write<E>(
         let piece = piece.map_err(DepositError::Content)?;
         file = append(file, piece).await.map_err(DepositError::Spool)?;
     }
-    blocking(move || file.sync()).await.map_err(DepositError::Spool)
+    sync(file).await.map_err(DepositError::Spool)
 }
 
 /// Makes the file, in the place of one that an interrupted attempt left.
-async fn create(spool: &SpoolPlace, name: &std::path::Path) -> io::Result<Box<dyn DiskFile>> {
+pub(crate) async fn create(spool: &SpoolPlace, name: &Path) -> io::Result<Box<dyn DiskFile>> {
     let (disk, path) = (spool.disk.clone(), spool.on_disk(name));
     blocking(move || match disk.create(&path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -85,8 +83,20 @@ async fn create(spool: &SpoolPlace, name: &std::path::Path) -> io::Result<Box<dy
     .await
 }
 
-async fn append(mut file: Box<dyn DiskFile>, bytes: Bytes) -> io::Result<Box<dyn DiskFile>> {
+/// Appends to it.
+pub(crate) async fn append(mut file: Box<dyn DiskFile>, bytes: Bytes) -> io::Result<Box<dyn DiskFile>> {
     blocking(move || file.append(&[IoSlice::new(&bytes)]).map(|()| file)).await
+}
+
+/// Makes it durable, and closes it.
+pub(crate) async fn sync(mut file: Box<dyn DiskFile>) -> io::Result<()> {
+    blocking(move || file.sync()).await
+}
+
+/// Removes it. What can't be removed is replaced by the next attempt.
+pub(crate) async fn discard(spool: &SpoolPlace, name: &Path) {
+    let (disk, path) = (spool.disk.clone(), spool.on_disk(name));
+    let _ = blocking(move || disk.remove(&path)).await;
 }
 
 async fn blocking<T: Send + 'static>(call: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {

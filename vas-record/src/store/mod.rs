@@ -6,7 +6,7 @@
 //!                                     TieredStore: LocalStore, and in the background the other
 //! ```
 
-mod deposit;
+pub(crate) mod deposit;
 pub mod disk;
 mod local;
 #[cfg(feature = "object")]

@@ -1,7 +1,7 @@
 //! Bookmarks: `/v2/streams/{id}/bookmarks`, `/v2/bookmarks` and `/api/v1/bookmarks`.
 
 use super::HttpState;
-use super::captures::{JPEG, metadata_view, read_author, read_metadata, read_page, read_text};
+use super::captures::{JPEG, metadata_view, read_author, read_metadata, read_page, read_source, read_text};
 use super::extract::{Id, JsonFields, QueryFields};
 use super::fields::Fields;
 use super::hls::MP4;
@@ -80,11 +80,8 @@ async fn create(
     JsonFields(mut body): JsonFields,
 ) -> Result<Response, Problem> {
     let info = state.control.stream(id).await?;
-    let source: Option<CaptureSource> = body.parsed("source", "must be live or historical");
-    if !body.has("source") {
-        body.refuse("source", "is required");
-    }
-    begin(&state, &info, source.unwrap_or(CaptureSource::Live), body).await
+    let source = read_source(&mut body);
+    begin(&state, &info, source, body).await
 }
 
 async fn create_live(

@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
-use vas_core::model::StoredFile;
+use vas_core::model::{CaptureSource, StoredFile};
 use vas_core::ports::Page;
 use vas_core::{BookmarkId, DeviceId, ErrorKind, HasKind, SnapshotId};
 
@@ -39,6 +39,14 @@ impl PathId for SnapshotId {
 /// A short text.
 pub(super) fn read_text(fields: &mut Fields, name: &str) -> Option<String> {
     fields.text(name, LONGEST_TEXT).filter(|text| !text.is_empty())
+}
+
+/// Where its media comes from; required.
+pub(super) fn read_source(fields: &mut Fields) -> CaptureSource {
+    if !fields.has("source") {
+        fields.refuse("source", "is required");
+    }
+    fields.parsed("source", "must be live or historical").unwrap_or(CaptureSource::Live)
 }
 
 /// Who makes it.
