@@ -77,8 +77,24 @@ fn resident() -> Result<u64> {
     Ok(line.trim().trim_end_matches("kB").trim().parse()?)
 }
 
-/// Viewers come, see a picture and go: by themselves, thrown out, by silence of their handle.
-async fn come_and_go(cycles: usize) -> Result<()> {
+/// What the process had at one moment.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    descriptors: usize,
+    /// KiB.
+    memory: u64,
+    tasks: usize,
+}
+
+impl Held {
+    fn now(stage: &Stage) -> Result<Self> {
+        Ok(Self { descriptors: descriptors()?, memory: resident()?, tasks: stage.scope.len() })
+    }
+}
+
+/// Viewers come, see a picture and go: by themselves, thrown out, by silence of their handle. The first `warm_up` of them
+/// do not count. What was held then, and at the end.
+async fn come_and_go(warm_up: usize, cycles: usize) -> Result<(Held, Held)> {
     // Descriptors are the whole process's.
     let _turn = turn::alone().await;
     let stage = Stage::start(config(2))?;
@@ -97,31 +113,40 @@ async fn come_and_go(cycles: usize) -> Result<()> {
         }
         anyhow::Ok(())
     };
-    // A tenth of them first, so that what is made once is there and tables have their size.
-    for batch in 0..(cycles / 10).div_ceil(BATCH) {
+    for batch in 0..warm_up.div_ceil(BATCH) {
         try_join_all((0..BATCH).map(|n| visit(batch * BATCH + n))).await?;
     }
     stage.emptied().await?;
-    let (open, memory, tasks) = (descriptors()?, resident()?, stage.scope.len());
+    let before = Held::now(&stage)?;
     for batch in 0..cycles.div_ceil(BATCH) {
         try_join_all((0..BATCH).map(|n| visit(batch * BATCH + n))).await?;
     }
     stage.emptied().await?;
-    println!("{cycles} viewers: resident memory from {memory} to {} KiB", resident()?);
     ensure!(stage.producer.stats().consumers == 0, "{:?}", stage.producer.stats());
-    let allowed = open + open / 50 + FEW;
+    let allowed = before.descriptors + before.descriptors / 50 + FEW;
     until(super::SOON, "closed descriptors", async || (descriptors().ok()? <= allowed).then_some(())).await?;
-    until(super::SOON, "ended tasks", async || (stage.scope.len() <= tasks).then_some(())).await?;
-    stage.stop().await
+    until(super::SOON, "ended tasks", async || (stage.scope.len() <= before.tasks).then_some(())).await?;
+    let after = Held::now(&stage)?;
+    println!("{cycles} viewers after {warm_up}: {before:?}, then {after:?}");
+    stage.stop().await?;
+    Ok((before, after))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn come_and_go_300_times() -> Result<()> {
-    come_and_go(300).await
+    // Too few to tell what is lost with each viewer from what is made once.
+    come_and_go(30, 300).await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "the long form of the test above"]
 async fn come_and_go_10_000_times() -> Result<()> {
-    come_and_go(10_000).await
+    // A heap grows to the most that was ever needed at once, and where batches meet more or less closely that is found
+    // late: measured every 500 viewers, memory rises by 0.5 % from the 2,000th to the 6,000th, by 0.5 % more up to the
+    // 10,000th and by 0.2 % in the 10,000 after it. What each viewer would leave behind could not level off: of 10,000, 70
+    // bytes each would be 2 %.
+    let (before, after) = come_and_go(2_000, 10_000).await?;
+    let allowed = before.memory + before.memory / 50;
+    ensure!(after.memory <= allowed, "memory grew by more than 2 %: {before:?}, {after:?}");
+    Ok(())
 }
