@@ -4,11 +4,13 @@
 //! into the store and completed; a row without a file goes; a deletion is carried through. Only what is unfinished is
 //! looked at, so that a start takes the same time however much is stored.
 
+use crate::library::Library;
 use crate::mux::fmp4;
 use crate::read::{self, ReadError, Scan};
 use crate::recorder::spool::{Spool, SpoolName};
 use crate::recorder::{RecorderError, key_of};
 use crate::store::disk::EntryKind;
+use crate::thin;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +39,8 @@ pub struct Recovered {
     pub dropped: u64,
     /// Deletions that were carried through.
     pub deleted: u64,
+    /// Rows of files whose thinning had been interrupted.
+    pub thinned: u64,
     /// What could not be taken up now; each is tried again at the next start.
     pub failed: Vec<String>,
 }
@@ -51,7 +55,15 @@ pub(crate) async fn run(
     let mut recovered = Recovered::default();
     let rows = recovery.unfinished().await?;
     let mut done = Vec::new();
+    let library = Library::of_complete(repo.clone(), store.clone());
     for (name, length) in recovery.spool_files().await? {
+        if let Some(id) = thin::begun_by(&name) {
+            match thin::take_up(&library, &spool.place, id).await {
+                Ok(mended) => recovered.thinned += u64::from(mended),
+                Err(error) => recovered.failed.push(format!("recording {id}: {}", with_causes(&error))),
+            }
+            continue;
+        }
         let Some(parsed) = SpoolName::parse(&name) else { continue };
         done.push(parsed.id);
         let row = rows.iter().find(|row| row.id == parsed.id);
@@ -84,6 +96,7 @@ pub(crate) async fn run(
             cut = recovered.cut,
             dropped = recovered.dropped,
             deleted = recovered.deleted,
+            thinned = recovered.thinned,
             failed = recovered.failed.len(),
             "took up what an earlier run left behind"
         );

@@ -4,8 +4,8 @@
 //!
 //! The file keeps its initialisation section, its key in the store and its place in time; sound is dropped. Every key
 //! picture is a chunk and a group of its own. The new file replaces the old one in one step, and then the row follows. A
-//! crash in between leaves a row that tells more than the file holds: thinning the recording again finds that and
-//! rebuilds the row from the file.
+//! crash in between leaves a row that tells more than the file holds, and a copy of the new file in the spool: by that the
+//! next start knows of it and rebuilds the row from the file; so does thinning the recording again.
 
 use crate::clip::broken_link;
 use crate::library::{Library, LibraryError};
@@ -16,7 +16,7 @@ use crate::store::deposit;
 use bytes::Bytes;
 use mp4_atom::{Atom, Encode, Mdat, Mfhd, Moof, Prft, ReferenceTime, Tfdt, Tfhd, Traf, Trun, TrunEntry};
 use std::io::{self, Cursor};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use vas_core::media::{Codec, VideoCodec};
 use vas_core::model::{GapReason, Group, MEDIA_CLOCK, Recording};
 use vas_core::ports::IndexError;
@@ -25,6 +25,8 @@ use vas_core::{ErrorKind, HasKind, MediaTime, RecordingId};
 
 /// Flags of a picture that needs no other (ISO/IEC 14496-12, section 8.8.3.1).
 const SYNC: u32 = 2 << 24;
+/// What names of thinned files in the spool end with.
+const ENDING: &str = ".thin";
 /// Why encoding can't fail.
 const TAKES_ALL: &str = "a vector takes everything, and offsets were read from 32 bits";
 
@@ -87,27 +89,65 @@ pub async fn thin(
         return Ok(recording.clone());
     }
     let key = key_of(recording)?;
+    let name = spool_name(recording.id);
     let row = if library.store().len(&key).await? < recording.bytes {
         rebuilt(library, &key, recording).await?
     } else {
-        let name = format!("{}.thin", recording.id);
-        let written = write(library, spool, Path::new(&name), recording).await;
+        let written = write(library, spool, &name, recording).await;
         let put = match written {
-            Ok(row) => library
-                .store()
-                .put(&key, &spool.path(Path::new(&name)))
-                .await
-                .map(|_| row)
-                .map_err(Into::into),
+            Ok(row) => {
+                library.store().put_copy(&key, &spool.path(&name)).await.map(|_| row).map_err(Into::into)
+            }
             Err(error) => Err(error),
         };
         if put.is_err() {
-            deposit::discard(spool, Path::new(&name)).await;
+            deposit::discard(spool, &name).await;
         }
         put?
     };
+    // The copy in the spool tells of what was begun until the row is right.
     library.repo().replace(&row).await?;
+    deposit::discard(spool, &name).await;
     Ok(row)
+}
+
+/// The name of a thinned file in the spool.
+fn spool_name(id: RecordingId) -> PathBuf {
+    PathBuf::from(format!("{id}{ENDING}"))
+}
+
+/// The recording whose thinning a file of the spool tells of; `None`: it is another file.
+pub(crate) fn begun_by(name: &Path) -> Option<RecordingId> {
+    name.to_str()?.strip_suffix(ENDING)?.parse().ok()
+}
+
+/// Takes up a thinning that was interrupted: where the file is thinned already, the row follows; where it is not, it stays
+/// as it is. Whether the row had to follow.
+///
+/// # Errors
+/// [`ThinError`]; it is tried again at the next start.
+pub(crate) async fn take_up(
+    library: &Library,
+    spool: &SpoolPlace,
+    id: RecordingId,
+) -> Result<bool, ThinError> {
+    let row = library.repo().get(id).await?.filter(|row| !row.thinned);
+    let mut mended = false;
+    if let Some(row) = row {
+        let key = key_of(&row)?;
+        let length = match library.store().len(&key).await {
+            Ok(length) => length,
+            // Another's to find: nothing was thinned.
+            Err(StoreError::NotFound { .. }) => row.bytes,
+            Err(error) => return Err(error.into()),
+        };
+        if length < row.bytes {
+            library.repo().replace(&rebuilt(library, &key, &row).await?).await?;
+            mended = true;
+        }
+    }
+    deposit::discard(spool, &spool_name(id)).await;
+    Ok(mended)
 }
 
 /// Writes the thinned file of a recording to the spool, and gives its row.

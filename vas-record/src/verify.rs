@@ -3,17 +3,22 @@
 use crate::library::Library;
 use crate::mux::fmp4;
 use crate::read::Scan;
-use crate::recorder::key_of;
+use crate::recorder::{SpoolPlace, key_of};
 use crate::recovery::{scan_stored, size_of};
-use futures_util::StreamExt;
+use crate::store::{DepositError, deposit};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
 use std::collections::HashSet;
+use std::sync::Arc;
 use vas_core::model::{GroupTable, Recording, WallRange};
-use vas_core::ports::store::StoreError;
+use vas_core::ports::store::{SegmentStore, StoreError, StoreKey};
 use vas_core::ports::{IndexError, RecordingHead};
 use vas_core::{DeviceId, ErrorKind, HasKind, RecordingId, WallTime};
 
 /// Heads that are read at a time.
 const PAGE: u64 = 500;
+/// Bytes of a file that are copied at a time.
+const PIECE: u64 = 1 << 20;
 
 /// Why nothing could be verified or repaired.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +30,9 @@ pub enum VerifyError {
     /// The store can't be listed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What is whole of a file can't be written in its place.
+    #[error(transparent)]
+    Cut(#[from] DepositError<StoreError>),
     /// What is in the file can't be made a row of.
     #[error("recording {id} can't be repaired: {problem}")]
     Hopeless {
@@ -40,6 +48,7 @@ impl HasKind for VerifyError {
         match self {
             Self::Index(error) => error.kind(),
             Self::Store(error) => error.kind(),
+            Self::Cut(error) => error.kind(),
             Self::Hopeless { .. } => ErrorKind::InvalidInput,
         }
     }
@@ -175,12 +184,17 @@ fn same_groups(row: &Recording, scan: &Scan) -> bool {
         && row.groups.pictures() == pictures
 }
 
-/// Makes the row of a complete recording fit its file: what is whole in it is shown, and no more. The recording as it
-/// is now; `None` when its file is gone, and the row with it.
+/// Makes a complete recording whole: what follows the last whole chunk of its file is cut off, by way of the spool, and the
+/// row tells what is left. The recording as it is now; `None` when its file is gone, and the row with it.
 ///
 /// # Errors
-/// [`VerifyError::Hopeless`] when nothing in the file can be played; [`VerifyError::Index`].
-pub async fn repair(library: &Library, head: &RecordingHead) -> Result<Option<RecordingHead>, VerifyError> {
+/// [`VerifyError::Hopeless`] when nothing in the file can be played; [`VerifyError::Index`]; [`VerifyError::Store`] and
+/// [`VerifyError::Cut`] when the file can't be cut, and all is as it was.
+pub async fn repair(
+    library: &Library,
+    spool: &SpoolPlace,
+    head: &RecordingHead,
+) -> Result<Option<RecordingHead>, VerifyError> {
     let id = head.id;
     let hopeless = |problem: String| VerifyError::Hopeless { id, problem };
     let key = crate::recorder::key_of_head(head).ok_or_else(|| hopeless("its name is odd".to_owned()))?;
@@ -193,13 +207,17 @@ pub async fn repair(library: &Library, head: &RecordingHead) -> Result<Option<Re
         }
         Err(error) => return Err(error.into()),
     };
-    let scan = scan_stored(library.store().clone(), key, length).await.map_err(hopeless)?;
+    let scan = scan_stored(library.store().clone(), key.clone(), length).await.map_err(hopeless)?;
     let last = scan.groups.last().ok_or_else(|| hopeless("nothing whole is in the file".to_owned()))?;
     let desc = scan.init.desc();
     let (width, height) = size_of(&desc);
     let Some(known) = library.repo().get(id).await? else { return Ok(None) };
     let end = last.wall_end().max(head.span.start.add_micros(1));
     let bytes = last.end_offset();
+    if bytes < length {
+        // First the file: a row that tells of more than it holds is found by the next repair.
+        deposit(spool, &**library.store(), &key, pieces(library.store().clone(), key.clone(), bytes)).await?;
+    }
     let repaired = RecordingHead { bytes, span: WallRange::new(head.span.start, end), ..head.clone() };
     let row = Recording {
         span: repaired.span,
@@ -213,6 +231,22 @@ pub async fn repair(library: &Library, head: &RecordingHead) -> Result<Option<Re
     };
     library.repo().replace(&row).await?;
     Ok(Some(repaired))
+}
+
+/// The first `bytes` of a stored file, a piece at a time.
+fn pieces(
+    store: Arc<dyn SegmentStore>,
+    key: StoreKey,
+    bytes: u64,
+) -> impl Stream<Item = Result<Bytes, StoreError>> + Send {
+    stream::try_unfold((store, key, 0), move |(store, key, at)| async move {
+        if at >= bytes {
+            return Ok(None);
+        }
+        let piece = store.read(&key, at..bytes.min(at + PIECE)).await?;
+        let next = at + piece.len() as u64;
+        Ok(Some((piece, (store, key, next))))
+    })
 }
 
 /// Files of the store that no row tells of, with their lengths.

@@ -10,6 +10,7 @@ use vas_core::model::{Device, TenantId};
 use vas_core::ports::{DeviceRepo, Page, RepoError};
 use vas_core::{DeviceId, ErrorKind, HasKind, SystemClock, TaskScope, WallTime};
 use vas_record::library::Library;
+use vas_record::recorder::SpoolPlace;
 
 /// Why recordings can't be worked on.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +66,7 @@ pub enum Purpose {
 pub struct Archive {
     database: Database,
     library: Library,
+    spool: SpoolPlace,
     zone: Zone,
     /// Held for as long as this lives.
     _lock: Option<recording::FolderLock>,
@@ -86,13 +88,19 @@ impl Archive {
         let storage = recording::open_storage(config, access, &SystemClock::shared(), &scope).await?;
         let database = Database::connect(&config.database_url()).await?;
         let library = Library::of_complete(Arc::new(database.recordings()), storage.store);
-        Ok(Self { database, library, zone, _lock: storage.lock })
+        Ok(Self { database, library, spool: storage.spool, zone, _lock: storage.lock })
     }
 
     /// What is complete of the recordings: a file that a server is writing comes later.
     #[must_use]
     pub const fn library(&self) -> &Library {
         &self.library
+    }
+
+    /// Where files are written on their way into the store.
+    #[must_use]
+    pub const fn spool(&self) -> &SpoolPlace {
+        &self.spool
     }
 
     /// What days are counted in.

@@ -334,7 +334,7 @@ async fn repair(archive: &Archive, options: &RepairOptions) -> Result<Report> {
     let (count, mut findings) = faults(archive, device, Depth::Content).await?;
     let mut ok = true;
     for finding in &mut findings {
-        let done = match verify::repair(archive.library(), &finding.head).await {
+        let done = match verify::repair(archive.library(), archive.spool(), &finding.head).await {
             Ok(Some(head)) => format!("repaired: {} are left", length(head.span.micros())),
             Ok(None) => "removed from the index".to_owned(),
             Err(error) => {

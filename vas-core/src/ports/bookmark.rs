@@ -80,9 +80,9 @@ pub trait BookmarkRepo: Debug + Send + Sync + 'static {
     /// [`RepoError::NotFound`] when it was deleted meanwhile.
     async fn fail(&self, id: BookmarkId, problem: &str) -> Result<(), RepoError>;
 
-    /// Those that are being made, of all tenants, the oldest first, `limit` at most: what a server that starts goes on
-    /// with.
-    async fn unfinished(&self, limit: u64) -> Result<Vec<Bookmark>, RepoError>;
+    /// Those that are being made, of all tenants, in the order of their ids and after `after`, so that many can be walked,
+    /// `limit` at most: what a server that starts goes on with.
+    async fn unfinished(&self, after: Option<BookmarkId>, limit: u64) -> Result<Vec<Bookmark>, RepoError>;
 
     /// The times of a device that bookmarks keep and that share time with `range`, in the order of their starts, joined
     /// where they meet. Failed bookmarks keep nothing.

@@ -67,9 +67,9 @@ pub trait SnapshotRepo: Debug + Send + Sync + 'static {
     /// [`RepoError::NotFound`] when it was deleted meanwhile.
     async fn fail(&self, id: SnapshotId, problem: &str) -> Result<(), RepoError>;
 
-    /// Those that are being made, of all tenants, the oldest first, `limit` at most: what a server that starts goes on
-    /// with.
-    async fn unfinished(&self, limit: u64) -> Result<Vec<Snapshot>, RepoError>;
+    /// Those that are being made, of all tenants, in the order of their ids and after `after`, so that many can be walked,
+    /// `limit` at most: what a server that starts goes on with.
+    async fn unfinished(&self, after: Option<SnapshotId>, limit: u64) -> Result<Vec<Snapshot>, RepoError>;
 
     /// Marks a snapshot as deleted, and gives it with what names its file. `None` when there is none.
     async fn delete(&self, tenant: &TenantId, id: SnapshotId) -> Result<Option<Snapshot>, RepoError>;

@@ -147,17 +147,18 @@ async fn changes(repo: &dyn BookmarkRepo, second: &Bookmark) {
 }
 
 async fn making(repo: &dyn BookmarkRepo, [first, second, third]: [&Bookmark; 3]) {
-    let unfinished = async |limit| {
-        let found = repo.unfinished(limit).await.expect("unfinished");
+    let unfinished = async |after, limit| {
+        let found = repo.unfinished(after, limit).await.expect("unfinished");
         found.iter().map(|bookmark| bookmark.id).collect::<Vec<_>>()
     };
-    assert_eq!(unfinished(9).await, [first.id, second.id, third.id]);
-    assert_eq!(unfinished(2).await, [first.id, second.id]);
+    assert_eq!(unfinished(None, 9).await, [first.id, second.id, third.id]);
+    assert_eq!(unfinished(None, 2).await, [first.id, second.id]);
+    assert_eq!(unfinished(Some(second.id), 2).await, [third.id]);
     let (video, picture) = (file("bookmarks/1.mp4", 1 << 40), file("bookmarks/1.jpg", 20_000));
     repo.ready(first.id, &video, Some(&picture)).await.expect("ready");
     repo.ready(second.id, &video, None).await.expect("ready");
     repo.fail(third.id, "nothing was recorded").await.expect("fail");
-    assert_eq!(unfinished(9).await, []);
+    assert_eq!(unfinished(None, 9).await, []);
     let get = async |id| repo.get(&TenantId::default(), id).await.expect("get").expect("it is there");
     let stored = get(first.id).await;
     let ready = Bookmark {
@@ -198,7 +199,7 @@ async fn pins(repo: &dyn BookmarkRepo, gate: &Device, yard: &Device) {
         repo.delete(&bookmark.tenant, bookmark.id).await.expect("delete").expect("it is there");
     }
     assert_eq!(pinned(gate.id, 150, 1_000).await, [], "nor do deleted ones");
-    assert_eq!(repo.unfinished(9).await.expect("unfinished"), []);
+    assert_eq!(repo.unfinished(None, 9).await.expect("unfinished"), []);
     let ids: Vec<_> = more.iter().map(|bookmark| bookmark.id).collect();
     repo.remove(&ids).await.expect("remove");
     assert_eq!(repo.deleted(9).await.expect("deleted"), []);

@@ -97,16 +97,17 @@ async fn lists(repo: &dyn SnapshotRepo, [first, second, third]: [&Snapshot; 3]) 
 }
 
 async fn making(repo: &dyn SnapshotRepo, [first, second, third]: [&Snapshot; 3]) {
-    let unfinished = async |limit| {
-        let found = repo.unfinished(limit).await.expect("unfinished");
+    let unfinished = async |after, limit| {
+        let found = repo.unfinished(after, limit).await.expect("unfinished");
         found.iter().map(|snapshot| snapshot.id).collect::<Vec<_>>()
     };
-    assert_eq!(unfinished(9).await, [first.id, second.id, third.id]);
-    assert_eq!(unfinished(1).await, [first.id]);
+    assert_eq!(unfinished(None, 9).await, [first.id, second.id, third.id]);
+    assert_eq!(unfinished(None, 1).await, [first.id]);
+    assert_eq!(unfinished(Some(first.id), 1).await, [second.id]);
     let taken = first.timestamp.add_micros(-40_000);
     repo.ready(first.id, taken, &image()).await.expect("ready");
     repo.fail(second.id, "the picture can't be decoded").await.expect("fail");
-    assert_eq!(unfinished(9).await, [third.id]);
+    assert_eq!(unfinished(None, 9).await, [third.id]);
     let get = async |id| repo.get(&TenantId::default(), id).await.expect("get").expect("it is there");
     let ready =
         Snapshot { status: CaptureStatus::Ready, timestamp: taken, image: Some(image()), ..first.clone() };
@@ -142,5 +143,5 @@ async fn deleting(devices: &dyn DeviceRepo, repo: &dyn SnapshotRepo, first: &Sna
     assert_eq!(repo.list(&tenant, &SnapshotFilter::default(), ALL).await.expect("list").1, 1);
     let left = repo.deleted(9).await.expect("deleted");
     assert_eq!(left.iter().map(|snapshot| snapshot.device).collect::<Vec<_>>(), [yard.id]);
-    assert_eq!(repo.unfinished(9).await.expect("unfinished"), []);
+    assert_eq!(repo.unfinished(None, 9).await.expect("unfinished"), []);
 }

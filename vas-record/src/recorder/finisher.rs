@@ -137,9 +137,14 @@ impl Finisher {
             Ok(results) => {
                 for (next, result) in stored.into_iter().zip(results) {
                     self.spool.remove(next.file.id());
-                    if let Err(error) = result {
+                    match result {
+                        Ok(()) => {}
+                        // As when its device is deleted while it is recorded.
+                        Err(IndexError::NotFound) => self.delete(&next.file).await,
                         // The file stays in the store, and its row as it is: nothing is thrown away here.
-                        tracing::error!(recording = %next.file.id(), %error, "a recording is not shown");
+                        Err(error) => {
+                            tracing::error!(recording = %next.file.id(), %error, "a recording is not shown");
+                        }
                     }
                 }
             }
@@ -165,6 +170,18 @@ impl Finisher {
         self.store.put(&key, &path).await.map_err(|error| with_causes(&error))?;
         file.set_phase(Phase::Stored);
         Ok(true)
+    }
+
+    /// Carries through the deletion of a recording that was on its way. What fails is done by the next start, which looks
+    /// at all rows that are marked.
+    async fn delete(&self, file: &SpoolFile) {
+        let id = file.id();
+        let Ok(key) = key_of(&file.head()) else { return };
+        if let Err(error) = self.store.delete(&key).await {
+            tracing::info!(recording = %id, %error, "a deleted recording's file stays for now");
+        } else if let Err(error) = self.repo.remove(&[id]).await {
+            tracing::info!(recording = %id, %error, "a deleted recording's row stays for now");
+        }
     }
 
     async fn discard(&self, file: &SpoolFile) -> Result<(), IndexError> {

@@ -8,7 +8,9 @@ mod stage;
 
 use anyhow::Result;
 use stage::{Stage, minute};
+use std::path::Path;
 use vas_core::model::{GapReason, RecordingState, WallRange};
+use vas_core::ports::RecordingRepo;
 use vas_record::recorder::RecordMode;
 use vas_record::verify::{Depth, Walk};
 
@@ -111,14 +113,74 @@ async fn an_index_that_does_not_fit_is_found_and_repaired() -> Result<()> {
     let mut row = stage.index.all().remove(0);
     let (good, groups) = (row.clone(), row.groups.as_slice().to_vec());
     row.groups = groups[..2].iter().copied().collect();
-    vas_core::ports::RecordingRepo::replace(&*stage.index, &row).await?;
+    RecordingRepo::replace(&*stage.index, &row).await?;
     let library = stage.library();
     let (head, fault) = Walk::new(&library, None, Depth::Content).next().await?.expect("one recording");
     assert!(fault.is_some());
     assert_eq!(Walk::new(&library, None, Depth::Length).next().await?.expect("one").1, None);
-    vas_record::verify::repair(&library, &head).await?;
+    vas_record::verify::repair(&library, &stage.spool(), &head).await?;
     let repaired = stage.index.all().remove(0);
     assert_eq!(repaired.groups.pictures(), good.groups.pictures());
     assert_eq!(repaired.span, WallRange::new(good.span.start, repaired.span.end));
+    stage.is_sound().await
+}
+
+/// What a crash of another program, or of a disk, left behind a file's last whole chunk.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_torn_tail_is_cut_off() -> Result<()> {
+    let mut stage = Stage::start().await?;
+    stage.record(RecordMode::Continuous).await?;
+    stage.push_seconds(5).await?;
+    stage.stop().await?;
+    let row = stage.index.all().remove(0);
+    let path = stage.stored(&row);
+    let whole = std::fs::read(&path)?;
+    std::fs::write(&path, [&whole[..], &whole[whole.len() / 2..][..1_000]].concat())?;
+    let library = stage.library();
+    let (head, fault) = Walk::new(&library, None, Depth::Length).next().await?.expect("one recording");
+    assert!(matches!(fault, Some(vas_record::verify::Fault::Length { .. })), "{fault:?}");
+    vas_record::verify::repair(&library, &stage.spool(), &head).await?;
+    assert_eq!(std::fs::read(&path)?, whole);
+    assert_eq!(stage.index.all().remove(0).groups.pictures(), row.groups.pictures());
+    stage.is_sound().await
+}
+
+/// A crash after the thinned file took the place of the other one, and before the row followed: the next start mends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_thinning_is_taken_up() -> Result<()> {
+    let mut stage = Stage::start().await?;
+    stage.record(RecordMode::Continuous).await?;
+    stage.push_seconds(5).await?;
+    stage.stop().await?;
+    let row = stage.index.all().remove(0);
+    let library = stage.library();
+    let thinned = vas_record::thin::thin(&library, &stage.spool(), &row).await?;
+    assert!(thinned.thinned && stage.spool_files()? == 0);
+    RecordingRepo::replace(&*stage.index, &row).await?;
+    let left = stage.spool().path(Path::new(&format!("{}.thin", row.id)));
+    std::fs::copy(stage.stored(&row), &left)?;
+    stage.restart().await?;
+    assert_eq!(stage.recorder().recovered().thinned, 1);
+    assert_eq!(stage.index.all(), [thinned.clone()]);
+    assert_eq!(stage.spool_files()?, 0);
+    // One that had not come so far is left as it is.
+    std::fs::write(&left, b"half of it")?;
+    stage.stop().await?;
+    stage.restart().await?;
+    assert_eq!((stage.recorder().recovered().thinned, stage.spool_files()?), (0, 0));
+    stage.is_sound().await
+}
+
+/// A device that is deleted while it is recorded: its last file goes with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_file_of_a_deleted_device_goes_too() -> Result<()> {
+    let mut stage = Stage::start().await?;
+    stage.record(RecordMode::Continuous).await?;
+    stage.push_seconds(5).await?;
+    let ids: Vec<_> = stage.index.all().iter().map(|row| row.id).collect();
+    assert_eq!(ids.len(), 1);
+    stage.index.mark_deleting(&ids).await?;
+    stage.stop().await?;
+    assert!(stage.index.all().is_empty(), "{:?}", stage.index.all());
     stage.is_sound().await
 }

@@ -88,12 +88,21 @@ impl Stage {
             hub: self.hub.clone(),
             repo: self.index.clone(),
             store: Arc::new(self.store.clone()),
-            spool: SpoolPlace { disk: Arc::new(self.disk.clone()), folder: SPOOL.into() },
+            spool: self.spool(),
             clock: SystemClock::shared(),
         };
         self.scope = TaskScope::new();
         self.recorder = Some(Recorder::start(parts, self.config.clone(), &self.scope).await?);
         Ok(())
+    }
+
+    pub(crate) fn spool(&self) -> SpoolPlace {
+        SpoolPlace { disk: Arc::new(self.disk.clone()), folder: SPOOL.into() }
+    }
+
+    /// Where the file of a recording lies.
+    pub(crate) fn stored(&self, row: &Recording) -> std::path::PathBuf {
+        self.folder.path().join(row.file_name())
     }
 
     pub(crate) fn recorder(&self) -> &Recorder {

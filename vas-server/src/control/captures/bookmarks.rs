@@ -20,6 +20,10 @@ use vas_record::store::deposit;
 const LOOK: Duration = Duration::from_millis(250);
 /// So long after its end a bookmark is made of what there is, in microseconds: recording may have stopped.
 const PATIENCE: i64 = 15_000_000;
+/// First and longest wait before what failed for a store or a database that is away is tried again.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// So long after its end a bookmark is given up, in microseconds: a day.
+const GIVE_UP: i64 = 86_400_000_000;
 /// Width of thumbnails in pixels.
 const THUMBNAIL: u32 = 480;
 /// The longest bookmark.
@@ -52,7 +56,7 @@ impl Captures {
     /// [`CaptureError::Storage`], [`CaptureError::Library`], [`CaptureError::Repo`].
     pub(crate) async fn add_bookmark(&self, new: NewBookmark) -> Result<Bookmark, CaptureError> {
         let permit = self.admit()?;
-        let engine = self.engine()?;
+        let engine = self.settled_engine().await?;
         let now = self.inner.clock.wall();
         let center = new.center.unwrap_or(now);
         let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
@@ -106,11 +110,12 @@ impl Captures {
 
     /// Waits for the end of the bookmark, makes its files, and says what became of it.
     pub(super) async fn make_bookmark(&self, bookmark: &Bookmark) {
-        tokio::select! {
+        // What is not made when the server stops is made after its next start.
+        let made = tokio::select! {
             () = self.inner.scope.cancelled() => return,
-            () = self.until_recorded(bookmark) => {}
-        }
-        let stored = match self.clip(bookmark).await {
+            made = self.clip_in_time(bookmark) => made,
+        };
+        let stored = match made {
             Ok(video) => {
                 let thumbnail = self.thumbnail(bookmark).await;
                 self.inner.bookmarks.ready(bookmark.id, &video, thumbnail.as_ref()).await
@@ -129,6 +134,24 @@ impl Captures {
             Err(error) => {
                 tracing::warn!(bookmark = %bookmark.id, %error, "what became of a bookmark is not stored")
             }
+        }
+    }
+
+    /// The clip, once the bookmark's end is recorded. A store or a database that is away is waited for.
+    async fn clip_in_time(&self, bookmark: &Bookmark) -> Result<StoredFile, BookmarkFailure> {
+        self.until_recorded(bookmark).await;
+        let mut wait = BACKOFF.0;
+        loop {
+            let failure = match self.clip(bookmark).await {
+                Err(failure) if failure.passes() => failure,
+                made => return made,
+            };
+            if self.inner.clock.wall().micros_since(bookmark.span.end) >= GIVE_UP {
+                return Err(failure);
+            }
+            tracing::info!(bookmark = %bookmark.id, %failure, "a bookmark waits");
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(BACKOFF.1);
         }
     }
 

@@ -84,6 +84,21 @@ pub(crate) enum SnapshotFailure {
     TimedOut,
 }
 
+impl BookmarkFailure {
+    /// Whether it may be made later without anybody doing anything about the bookmark.
+    pub(crate) fn passes(&self) -> bool {
+        let kind = match self {
+            Self::Clip(error) => error.kind(),
+            Self::Deposit(error) => error.kind(),
+            Self::Library(error) => error.kind(),
+            Self::Storage(_) => return true,
+            Self::Key(_) => return false,
+        };
+        // A disk that is full is waited for too: retention makes room.
+        matches!(kind, ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Exhausted)
+    }
+}
+
 /// Why a bookmark failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -18,6 +18,7 @@ pub(crate) use snapshots::NewSnapshot;
 use super::recording::{Recordings, Running};
 use crate::db::Database;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use vas_core::decode::{DecodePool, PoolConfig};
 use vas_core::hub::StreamHub;
@@ -27,6 +28,8 @@ use vas_core::{SharedClock, TaskScope};
 
 /// Bookmarks and snapshots that are being made at the same time, waiting ones included.
 const MAX_UNDER_WAY: usize = 256;
+/// A request waits so long for recording to be ready after the server's start.
+const START: Duration = Duration::from_secs(5);
 
 /// All bookmarks and snapshots. `Clone` hands out the same.
 #[derive(Clone, Debug)]
@@ -74,6 +77,15 @@ impl Captures {
         let sweeper = this.clone();
         scope.spawn_until_cancelled("captures", async move { sweeper.sweep().await });
         this
+    }
+
+    /// What records, and what has been recorded; a start that goes on is waited for.
+    ///
+    /// # Errors
+    /// [`CaptureError::Storage`].
+    async fn settled_engine(&self) -> Result<Running, CaptureError> {
+        self.inner.recordings.settled(START).await;
+        self.engine()
     }
 
     /// What records, and what has been recorded.

@@ -35,7 +35,7 @@ impl Captures {
     /// [`CaptureError::Repo`].
     pub(crate) async fn take_snapshot(&self, new: NewSnapshot) -> Result<Snapshot, CaptureError> {
         let permit = self.admit()?;
-        let engine = self.engine()?;
+        let engine = self.settled_engine().await?;
         let now = self.inner.clock.wall();
         if let Some(time) = new.time {
             self.layer_at(engine.library(), new.device, time).await?.ok_or(CaptureError::NoRecording)?;

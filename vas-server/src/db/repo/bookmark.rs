@@ -11,7 +11,7 @@ use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::prelude::Uuid;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select, UpdateMany,
+    QuerySelect, QueryTrait, Select, UpdateMany,
 };
 use vas_core::model::{Bookmark, BookmarkChange, CaptureStatus, StoredFile, TenantId, WallRange};
 use vas_core::ports::{BookmarkFilter, BookmarkRepo, Page, RepoError};
@@ -163,10 +163,11 @@ impl BookmarkRepo for SqlBookmarks {
         self.change(id, columns).await
     }
 
-    async fn unfinished(&self, limit: u64) -> Result<Vec<Bookmark>, RepoError> {
+    async fn unfinished(&self, after: Option<BookmarkId>, limit: u64) -> Result<Vec<Bookmark>, RepoError> {
         let query = Entity::find()
             .filter(Column::Deleted.eq(false))
             .filter(Column::Status.eq(CaptureStatus::Processing.as_str()))
+            .apply_if(after, |query, after| query.filter(Column::Id.gt(after.as_uuid())))
             .order_by_asc(Column::Id)
             .limit(rows(limit));
         Ok(self.pools.all(&query).await.map_err(store_error)?.into_iter().map(bookmark).collect())

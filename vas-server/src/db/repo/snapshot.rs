@@ -9,7 +9,8 @@ use crate::db::retry::patiently;
 use async_trait::async_trait;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, UpdateMany,
+    ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    UpdateMany,
 };
 use vas_core::model::{CaptureStatus, Snapshot, SnapshotImage, TenantId};
 use vas_core::ports::{Page, RepoError, SnapshotFilter, SnapshotRepo};
@@ -114,10 +115,11 @@ impl SnapshotRepo for SqlSnapshots {
         self.change(id, columns).await
     }
 
-    async fn unfinished(&self, limit: u64) -> Result<Vec<Snapshot>, RepoError> {
+    async fn unfinished(&self, after: Option<SnapshotId>, limit: u64) -> Result<Vec<Snapshot>, RepoError> {
         let query = Entity::find()
             .filter(Column::Deleted.eq(false))
             .filter(Column::Status.eq(CaptureStatus::Processing.as_str()))
+            .apply_if(after, |query, after| query.filter(Column::Id.gt(after.as_uuid())))
             .order_by_asc(Column::Id)
             .limit(rows(limit));
         Ok(self.pools.all(&query).await.map_err(store_error)?.into_iter().map(snapshot).collect())
