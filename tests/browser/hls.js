@@ -15,6 +15,10 @@ window.HlsPlayer = class {
       this.video.requestVideoFrameCallback(shown);
     };
     this.video.requestVideoFrameCallback(shown);
+    this.stalls = 0;
+    this.video.addEventListener('waiting', () => {
+      if (this.frames > 0) this.stalls += 1;
+    });
   }
 
   /** Plays a playlist from its start position, with parts where it has them. */
@@ -26,6 +30,11 @@ window.HlsPlayer = class {
     this.hls.loadSource(url);
     this.hls.attachMedia(this.video);
     this.hls.on(Hls.Events.MANIFEST_PARSED, () => this.video.play());
+  }
+
+  /** Goes over to another rendition, from the next segment that is loaded on. */
+  changeTo(level) {
+    this.hls.nextLoadLevel = level;
   }
 
   seek(seconds) {
@@ -46,6 +55,8 @@ window.HlsPlayer = class {
       behind: date ? (Date.now() - date.getTime()) / 1000 : null,
       latency: this.hls.latency ?? null,
       target: this.hls.targetLatency ?? null,
+      audioBytes: this.video.webkitAudioDecodedByteCount ?? 0,
+      stalls: this.stalls,
       parts: this.hls.levels.length > 0 && !!this.hls.latestLevelDetails?.partList?.length,
       errors: this.errors,
       state: this.#state(),

@@ -22,7 +22,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
 //!
-//! Deliberately absent: sockets, files, codecs' decoding, HTTP. This crate opens nothing.
+//! With the feature `decode` it makes stills of pictures, with `transcode` Opus of other sound.
+//!
+//! Deliberately absent: sockets, files, HTTP. This crate opens nothing.
 
 pub mod clock;
 #[cfg(feature = "decode")]
@@ -38,6 +40,8 @@ pub mod task;
 #[cfg(any(test, doctest, feature = "testing"))]
 pub mod testing;
 pub mod time;
+#[cfg(feature = "transcode")]
+pub mod transcode;
 
 pub use clock::{Clock, SharedClock, SystemClock};
 pub use error::{ErrorKind, HasKind, with_causes};

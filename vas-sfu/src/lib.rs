@@ -88,8 +88,6 @@
 //! [`SfuConfig::plain_rtp_allow`] alone.
 
 mod admission;
-#[cfg(feature = "transcode")]
-mod audio;
 mod bwe;
 mod candidates;
 mod config;
@@ -117,8 +115,6 @@ mod whep;
 #[cfg(feature = "whip")]
 pub mod whip;
 
-#[cfg(feature = "transcode")]
-pub use audio::{AacToOpus, OpusPacket, TranscodeError, TranscodeStats};
 pub use config::{DEFAULT_PORT, SfuConfig};
 pub use consumer::{Consumer, ConsumerId, ConsumerStats, LayerState, PreferredLayer};
 pub use error::{

@@ -11,8 +11,7 @@
 //! Texts and bytes are made here; who may have them, and under which names, is the caller's: every URI in a playlist
 //! comes from a [`Names`] or [`FileNames`] of his.
 //!
-//! Deliberately absent: HTTP, signatures, transcoding. G.711 and G.722 stay in the stored form as they came; a player
-//! that can't decode them needs a view with another codec in place of [`live`]'s sections.
+//! Deliberately absent: HTTP, signatures, transcoding of pictures.
 
 pub mod live;
 pub mod multivariant;

@@ -1,6 +1,6 @@
 //! How the things that playlists speak of are called.
 
-use crate::hls::vod::TsSegment;
+use crate::hls::vod::Stretch;
 use vas_core::model::recording::Recording;
 
 /// Names the pieces of a live stream. A name stands in a playlist as it is: relative or absolute, percent-encoded,
@@ -21,6 +21,12 @@ pub trait FileNames {
     /// A file, of which the playlist names byte ranges.
     fn file(&self, recording: &Recording) -> String;
 
+    /// The initialisation section of a file's playable form.
+    fn playable_init(&self, recording: &Recording) -> String;
+
+    /// A stretch of a file in its playable form.
+    fn playable(&self, stretch: &Stretch) -> String;
+
     /// A stretch of a file as MPEG-TS.
-    fn ts(&self, segment: &TsSegment) -> String;
+    fn ts(&self, stretch: &Stretch) -> String;
 }

@@ -1,5 +1,7 @@
-//! MPEG-TS segments that were made, for the next one who asks.
+//! Segments that were computed, as MPEG-TS or in their playable form, for the next one who asks.
 
+#[cfg(feature = "transcode")]
+use crate::hls::vod::playable;
 use crate::mux::mpegts::{self, TsError};
 use crate::read::{self, ReadError};
 use bytes::Bytes;
@@ -30,6 +32,15 @@ pub enum TsKey {
         /// Number of the last group.
         last: u32,
     },
+    /// The same groups in the playable form.
+    Playable {
+        /// The recording.
+        recording: RecordingId,
+        /// Number of the first group in the table, counted from 0.
+        first: u32,
+        /// Number of the last group.
+        last: u32,
+    },
 }
 
 /// The stored form of a segment.
@@ -49,7 +60,7 @@ pub enum TsCacheError<E> {
     #[error(transparent)]
     Source(E),
     /// The source can't be read.
-    #[error("the media can't be read as MPEG-TS needs it")]
+    #[error("the media can't be read as this form needs it")]
     Read(#[source] ReadError),
     /// The source has tracks that MPEG-TS does not carry.
     #[error("there is no MPEG-TS form of this stream")]
@@ -116,7 +127,8 @@ impl TsCache {
         self.inner.entries.lock().bytes
     }
 
-    /// The segment of `key`, which is made of what `source` gives where it is not here. `source` is not polled otherwise.
+    /// The MPEG-TS segment of `key`, which is made of what `source` gives where it is not here. `source` is not polled
+    /// otherwise.
     ///
     /// # Errors
     /// [`TsCacheError`].
@@ -124,6 +136,28 @@ impl TsCache {
         &self,
         key: TsKey,
         source: impl Future<Output = Result<TsSource, E>>,
+    ) -> Result<Bytes, TsCacheError<E>> {
+        self.made(key, source, |source| make(&source)).await
+    }
+
+    /// As [`Self::get`], the segment of the playable form.
+    ///
+    /// # Errors
+    /// [`TsCacheError`].
+    #[cfg(feature = "transcode")]
+    pub async fn playable<E>(
+        &self,
+        key: TsKey,
+        source: impl Future<Output = Result<playable::Source, E>>,
+    ) -> Result<Bytes, TsCacheError<E>> {
+        self.made(key, source, |source| playable::segment(&source).map(Ok)).await
+    }
+
+    async fn made<S: Send + 'static, E>(
+        &self,
+        key: TsKey,
+        source: impl Future<Output = Result<S, E>>,
+        make: impl FnOnce(S) -> Result<Result<Bytes, TsError>, ReadError> + Send + 'static,
     ) -> Result<Bytes, TsCacheError<E>> {
         let segment = self.inner.entries.lock().claim(key);
         // Dropped with this future too, when nobody wants the answer any more.
@@ -133,7 +167,7 @@ impl TsCache {
             // The semaphore is never closed.
             let _permit = self.inner.makers.acquire().await;
             let source = source.await.map_err(TsCacheError::Source)?;
-            let read = tokio::task::spawn_blocking(move || make(&source)).await;
+            let read = tokio::task::spawn_blocking(move || make(source)).await;
             let segment = read.map_err(|_| TsCacheError::Failed)?.map_err(TsCacheError::Read)?;
             let segment = segment.map_err(TsCacheError::Mux)?;
             made = true;

@@ -9,6 +9,7 @@
 
 mod wall;
 
+pub use crate::mux::fmp4::MediaOrigin;
 pub use wall::{Placed, WallLine};
 
 use crate::mux::fmp4::{self, Fmp4Writer, MuxError};
@@ -31,12 +32,14 @@ pub struct SegmenterConfig {
     pub part: Duration,
     /// The end of what is recorded already: no chunk is placed before it.
     pub not_before: Option<WallTime>,
+    /// What the media times of a run are counted from.
+    pub origin: MediaOrigin,
 }
 
 impl Default for SegmenterConfig {
-    /// Half a second, and nothing recorded yet.
+    /// Half a second, nothing recorded yet, each run from 0.
     fn default() -> Self {
-        Self { part: Duration::from_millis(500), not_before: None }
+        Self { part: Duration::from_millis(500), not_before: None, origin: MediaOrigin::default() }
     }
 }
 
@@ -55,6 +58,7 @@ pub enum Output {
 pub struct Segmenter {
     /// In ticks of 90 kHz.
     part: i64,
+    origin: MediaOrigin,
     wall: WallLine,
     run: Option<Run>,
     /// What is missing before the next chunk.
@@ -96,6 +100,7 @@ impl Segmenter {
         let part = i64::try_from(config.part.as_micros() * 9 / 100).unwrap_or(i64::MAX);
         Self {
             part: part.max(1),
+            origin: config.origin,
             wall: WallLine::new(config.not_before),
             run: None,
             missing: Missing { gap: Some(GapReason::Started), lost: 0 },
@@ -211,7 +216,7 @@ impl Segmenter {
             }
         });
         let desc = StreamDesc { tracks };
-        let writer = Fmp4Writer::new(&desc).ok()?;
+        let writer = Fmp4Writer::with_origin(&desc, self.origin).ok()?;
         let (width, height) = desc.video().map_or((0, 0), |(_, video)| (video.width, video.height));
         let section = Section {
             run: Uuid::now_v7(),

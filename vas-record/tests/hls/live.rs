@@ -10,7 +10,7 @@ use vas_core::testing::{self, ManualClock};
 use vas_core::{StreamId, SystemClock, TaskScope, WallTime};
 use vas_record::hls::TsCache;
 use vas_record::hls::live::{FeedEnd, LiveConfig, LiveError, LiveStream, Reload, feed};
-use vas_record::segmenter::SegmenterConfig;
+use vas_record::read;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -214,7 +214,7 @@ async fn the_hub_feeds_it() {
         let (live, scope) = (live.clone(), scope.clone());
         let subscription = hub.subscribe(id, StartAt::LastKey).unwrap();
         scope.clone().spawn("feed", async move {
-            feed(subscription, &live, SegmenterConfig::default(), scope.cancelled()).await
+            feed(subscription, &live, LiveConfig::default().part, scope.cancelled()).await
         })
     };
     let expected = chunks(&testing::video_desc(), &pictures(0..250, 25));
@@ -227,7 +227,14 @@ async fn the_hub_feeds_it() {
     let first = list.segments.values().next().unwrap();
     assert_eq!(first.duration, 1.0);
     let segment = live.segment(list.sequence).unwrap();
-    assert_eq!(segment.chunks[0], expected[0].data);
+    let samples = |data: &bytes::Bytes| {
+        read::fragments(data.clone()).next().expect("a fragment").expect("it is whole").samples
+    };
+    let (live_samples, samples) = (samples(&segment.chunks[0]), samples(&expected[0].data));
+    assert!(live_samples.iter().map(|sample| &sample.data).eq(samples.iter().map(|sample| &sample.data)));
+    // Renditions share a timeline: times are those of capture, counted from the Unix epoch.
+    let captured = testing::key_picture(0).captured.as_unix_micros() * 9 / 100;
+    assert_eq!(live_samples[0].pts, captured);
 
     // Subscribers of both kinds: those that are stopped, and those whose stream goes.
     scope.cancel();

@@ -8,7 +8,7 @@ use vas_core::media::{AccessUnit, StreamDesc};
 use vas_core::model::TenantId;
 use vas_core::model::recording::{Group, GroupBuilder, Recording, RecordingState, WallRange};
 use vas_core::{DeviceId, MediaTime, RecordingId, StreamId, WallTime, testing};
-use vas_record::hls::vod::TsSegment;
+use vas_record::hls::vod::Stretch;
 use vas_record::hls::{FileNames, Names};
 use vas_record::segment::Chunk;
 use vas_record::segmenter::{Output, Segmenter, SegmenterConfig};
@@ -36,7 +36,15 @@ impl FileNames for Plain {
         format!("{}.mp4", recording.id)
     }
 
-    fn ts(&self, segment: &TsSegment) -> String {
+    fn playable_init(&self, recording: &Recording) -> String {
+        format!("{}.init.mp4", recording.id)
+    }
+
+    fn playable(&self, stretch: &Stretch) -> String {
+        format!("{}-{}-{}.m4s", stretch.recording, stretch.first, stretch.last)
+    }
+
+    fn ts(&self, segment: &Stretch) -> String {
         format!("{}-{}-{}.ts", segment.recording, segment.first, segment.last)
     }
 }

@@ -27,7 +27,7 @@ fn write_ts(
     files: &[vas_core::model::recording::Recording],
     plan: &Plan<'_>,
 ) -> std::path::PathBuf {
-    for segment in plan.ts_segments() {
+    for segment in plan.stretches() {
         let file = files.iter().find(|file| file.id == segment.recording).unwrap();
         let bytes = Bytes::from(fs::read(path(folder, file)).unwrap());
         let range = segment.bytes(file).unwrap();
@@ -201,10 +201,10 @@ fn a_playlist_of_an_open_file_only_grows() {
 fn names_of_stretches_that_are_no_segment_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let files = recorded(folder.path(), &made_up(1_000, 25), 60);
-    let segment = Plan::new(&files, always(), true).ts_segments().next().unwrap();
+    let segment = Plan::new(&files, always(), true).stretches().next().unwrap();
     assert!(segment.bytes(&files[0]).is_some());
     for (first, last) in [(0, 39), (3, 2), (0, u32::MAX), (u32::MAX, u32::MAX), (39, 40)] {
-        let named = vas_record::hls::vod::TsSegment { first, last, ..segment };
+        let named = vas_record::hls::vod::Stretch { first, last, ..segment };
         assert_eq!(named.bytes(&files[0]), None, "{first} {last}");
     }
 }

@@ -9,8 +9,8 @@ use super::hls_names::{LiveNames, Piece, RENDITIONS, playlist_name};
 use super::media_range::Offer;
 use super::media_url::Purpose;
 use super::problem::Problem;
+use crate::control::NotWatchable;
 use crate::control::recording::{Window, WindowError};
-use crate::control::{NotWatchable, sub_stream};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, State};
@@ -74,7 +74,7 @@ async fn index(State(state): State<HttpState>, Id(id): Id<StreamId>) -> Result<R
     info.watchable()?;
     let main = state.windows.open(id, 0).map_err(not_offered)?;
     let sub_is_live = info.present.sub.as_ref().is_some_and(|sub| sub.state == StreamState::Live);
-    let sub = if sub_is_live { state.windows.open(sub_stream(id), 1).ok() } else { None };
+    let sub = if sub_is_live { state.windows.open(id, 1).ok() } else { None };
     first_segment(&main).await?;
     let mut variants = vec![(0, main.live.variant().await.map_err(not_given)?)];
     if let Some(sub) = sub
@@ -103,7 +103,7 @@ async fn piece(
     if piece == Piece::Playlist {
         return media_playlist(&state, id, rendition, query).await;
     }
-    let window = state.windows.get(hub_stream(id, rendition)).ok_or_else(unknown)?;
+    let window = state.windows.get(id, rendition).ok_or_else(unknown)?;
     let chunks = match piece {
         Piece::Init(section) => vec![window.live.init(section).map_err(not_given)?],
         Piece::Segment(sequence) => window.live.segment(sequence).map_err(not_given)?.chunks,
@@ -136,7 +136,7 @@ async fn media_playlist(
     query.finish()?;
     // Made anew where it was given up: a player that was suspended goes on.
     state.control.stream(id).await?.watchable()?;
-    let window = state.windows.open(hub_stream(id, rendition), rendition).map_err(not_offered)?;
+    let window = state.windows.open(id, rendition).map_err(not_offered)?;
     let names = state.live_names(id, rendition, &window);
     let others = || state.reports(id, rendition);
     let text = window.live.playlist(reload, &names, &others).await.map_err(not_given)?;
@@ -152,7 +152,7 @@ impl HttpState {
     fn reports(&self, stream: StreamId, rendition: u8) -> Vec<RenditionReport> {
         let now = self.clock.wall();
         let report = |other: u8| {
-            let newest = self.windows.get(hub_stream(stream, other))?.live.newest()?;
+            let newest = self.windows.get(stream, other)?.live.newest()?;
             Some(RenditionReport {
                 uri: playlist_name(&self.media_urls, stream.as_uuid(), other, now),
                 newest,
@@ -160,11 +160,6 @@ impl HttpState {
         };
         (0..RENDITIONS.len() as u8).filter(|other| *other != rendition).filter_map(report).collect()
     }
-}
-
-/// The stream of the hub that a rendition is.
-fn hub_stream(stream: StreamId, rendition: u8) -> StreamId {
-    if rendition == 0 { stream } else { sub_stream(stream) }
 }
 
 /// The last part of a path, as it names media. Whatever is no text is as unknown as a name that nothing has.

@@ -25,7 +25,7 @@ use vas_core::model::recording::RecordingState;
 use vas_core::model::{Recording, WallRange};
 use vas_core::ports::StoreError;
 use vas_core::{DeviceId, HasKind, StreamId};
-use vas_record::hls::vod::Plan;
+use vas_record::hls::vod::{Plan, playable};
 use vas_record::hls::{TsCacheError, TsKey, TsSource};
 use vas_record::library::{Library, LibraryError};
 
@@ -152,18 +152,45 @@ impl HttpState {
                     let chunks = vec![engine.library().read(&recording, bytes).await?];
                     Ok::<_, LibraryError>(TsSource { init, chunks })
                 };
-                let media = self.ts_cache.get(key, source).await.map_err(|error| match error {
-                    TsCacheError::Source(LibraryError::Store(StoreError::NotFound(_))) => unknown(),
-                    error => Problem::of(&error),
-                })?;
-                let offer =
-                    Offer { content_type: MPEG_TS, len: media.len() as u64, tag: name, cache: IMMUTABLE };
-                Ok(offer.answer(method, headers, |range| {
-                    Body::from(media.slice(range.start as usize..range.end as usize))
-                }))
+                let media = self.ts_cache.get(key, source).await.map_err(not_made)?;
+                Ok(whole(&media, MPEG_TS, name, method, headers))
+            }
+            Recorded::PlayableInit(_) => {
+                let init = engine.library().init(&recording).await?;
+                let section = playable::section(&recording, &init).map_err(|error| Problem::of(&error))?;
+                Ok(whole(&section, MP4, name, method, headers))
+            }
+            Recorded::Playable(stretch) => {
+                let key =
+                    TsKey::Playable { recording: recording.id, first: stretch.first, last: stretch.last };
+                // Looked at before anything is read, so that what is not there is told as such.
+                stretch.bytes(&recording).ok_or_else(unknown)?;
+                let source = playable::source(engine.library(), &recording, &stretch);
+                let media = self.ts_cache.playable(key, source).await.map_err(not_made)?;
+                Ok(whole(&media, MP4, name, method, headers))
             }
         }
     }
+}
+
+/// Why a segment can't be made.
+fn not_made(error: TsCacheError<LibraryError>) -> Problem {
+    match error {
+        TsCacheError::Source(LibraryError::Store(StoreError::NotFound(_))) => Problem::not_found("media"),
+        error => Problem::of(&error),
+    }
+}
+
+/// What was computed, and never changes.
+fn whole(
+    media: &Bytes,
+    content_type: &'static str,
+    name: &str,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Response {
+    let offer = Offer { content_type, len: media.len() as u64, tag: name, cache: IMMUTABLE };
+    offer.answer(method, headers, |range| Body::from(media.slice(range.start as usize..range.end as usize)))
 }
 
 async fn media_of_stream(

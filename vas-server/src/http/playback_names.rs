@@ -5,27 +5,33 @@ use uuid::Uuid;
 use vas_core::model::Recording;
 use vas_core::{RecordingId, WallTime};
 use vas_record::hls::FileNames;
-use vas_record::hls::vod::TsSegment;
+use vas_record::hls::vod::Stretch;
 
 /// Something that was recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Recorded {
     /// A file.
     File(RecordingId),
+    /// The initialisation section of a file's playable form.
+    PlayableInit(RecordingId),
+    /// A stretch of a file in its playable form.
+    Playable(Stretch),
     /// A stretch of a file as MPEG-TS.
-    Ts(TsSegment),
+    Ts(Stretch),
 }
 
 /// The mark of a file whose key pictures alone are left. Its bytes are others than before, so that it must have another
 /// name.
 const THINNED: &str = "key";
+/// The mark of an initialisation section.
+const INIT: &str = "init";
 
 impl Recorded {
     /// The recording it lies in.
     pub(super) const fn recording(self) -> RecordingId {
         match self {
-            Self::File(id) => id,
-            Self::Ts(segment) => segment.recording,
+            Self::File(id) | Self::PlayableInit(id) => id,
+            Self::Playable(stretch) | Self::Ts(stretch) => stretch.recording,
         }
     }
 
@@ -33,7 +39,11 @@ impl Recorded {
         let mark = if thinned { format!(".{THINNED}") } else { String::new() };
         match self {
             Self::File(id) => (format!("{id}{mark}"), "mp4"),
-            Self::Ts(TsSegment { recording, first, last }) => {
+            Self::PlayableInit(id) => (format!("{id}.{INIT}{mark}"), "mp4"),
+            Self::Playable(Stretch { recording, first, last }) => {
+                (format!("{recording}.{first}.{last}{mark}"), "m4s")
+            }
+            Self::Ts(Stretch { recording, first, last }) => {
                 (format!("{recording}.{first}.{last}{mark}"), "ts")
             }
         }
@@ -48,11 +58,12 @@ impl Recorded {
         }
         let recorded = match (&parts[..], extension) {
             (&[id], "mp4") => Self::File(id.parse().ok()?),
-            (&[id, first, last], "ts") => Self::Ts(TsSegment {
-                recording: id.parse().ok()?,
-                first: first.parse().ok()?,
-                last: last.parse().ok()?,
-            }),
+            (&[id, INIT], "mp4") => Self::PlayableInit(id.parse().ok()?),
+            (&[id, first, last], "ts" | "m4s") => {
+                let recording = id.parse().ok()?;
+                let stretch = Stretch { recording, first: first.parse().ok()?, last: last.parse().ok()? };
+                if extension == "ts" { Self::Ts(stretch) } else { Self::Playable(stretch) }
+            }
             _ => return None,
         };
         Some((recorded, thinned))
@@ -73,6 +84,10 @@ pub(super) struct RecordedNames<'a> {
 }
 
 impl RecordedNames<'_> {
+    fn is_thinned(&self, stretch: &Stretch) -> bool {
+        self.files.iter().any(|file| file.id == stretch.recording && file.thinned)
+    }
+
     fn name(&self, recorded: Recorded, thinned: bool) -> String {
         let (label, extension) = recorded.label(thinned);
         let name = self.urls.at(self.now, Purpose::Recorded, self.of, &label, extension);
@@ -85,9 +100,16 @@ impl FileNames for RecordedNames<'_> {
         self.name(Recorded::File(recording.id), recording.thinned)
     }
 
-    fn ts(&self, segment: &TsSegment) -> String {
-        let file = self.files.iter().find(|file| file.id == segment.recording);
-        self.name(Recorded::Ts(*segment), file.is_some_and(|file| file.thinned))
+    fn playable_init(&self, recording: &Recording) -> String {
+        self.name(Recorded::PlayableInit(recording.id), recording.thinned)
+    }
+
+    fn playable(&self, stretch: &Stretch) -> String {
+        self.name(Recorded::Playable(*stretch), self.is_thinned(stretch))
+    }
+
+    fn ts(&self, stretch: &Stretch) -> String {
+        self.name(Recorded::Ts(*stretch), self.is_thinned(stretch))
     }
 }
 
@@ -98,8 +120,13 @@ mod tests {
     #[test]
     fn what_is_recorded_is_read_from_its_label() {
         let recording = RecordingId::random();
-        for recorded in [Recorded::File(recording), Recorded::Ts(TsSegment { recording, first: 3, last: 8 })]
-        {
+        let stretch = Stretch { recording, first: 3, last: 8 };
+        for recorded in [
+            Recorded::File(recording),
+            Recorded::PlayableInit(recording),
+            Recorded::Playable(stretch),
+            Recorded::Ts(stretch),
+        ] {
             for thinned in [false, true] {
                 let (label, extension) = recorded.label(thinned);
                 assert_eq!(Recorded::parse(&label, extension), Some((recorded, thinned)), "{label}");

@@ -1,8 +1,6 @@
 //! From units to payloads: pictures packetised, sound packetised or, where viewers can't take it, made into Opus first.
 
 use super::layer::Counters;
-#[cfg(feature = "transcode")]
-use crate::audio::{AacToOpus, OpusPacket};
 use crate::ortc::MediaKind;
 use crate::packetize::{PacketRun, Packets, packetize, packetize_audio};
 use std::sync::atomic::Ordering;
@@ -10,6 +8,8 @@ use vas_core::WallTime;
 use vas_core::hub::StartAt;
 use vas_core::media::format::VIDEO_CLOCK;
 use vas_core::media::{AccessUnit, AudioCodec, AudioFormat, UnitKind};
+#[cfg(feature = "transcode")]
+use vas_core::transcode::{OpusPacket, ToOpus};
 
 /// Opus's RTP clock (RFC 7587, section 4.1).
 #[cfg(feature = "transcode")]
@@ -36,7 +36,7 @@ pub(super) struct Encoder {
 
 #[cfg(feature = "transcode")]
 struct Transcoder {
-    opus: AacToOpus,
+    opus: ToOpus,
     packets: Vec<OpusPacket>,
 }
 
@@ -126,7 +126,7 @@ impl Encoder {
     ) {
         self.clock_rate = OPUS_CLOCK;
         let Some(transcoder) = &mut self.transcoder else {
-            match AacToOpus::new(format) {
+            match ToOpus::new(format) {
                 Ok(opus) => self.transcoder = Some(Transcoder { opus, packets: Vec::new() }),
                 Err(error) => {
                     // Said once for each listener that comes, not for each unit.

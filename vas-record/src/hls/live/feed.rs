@@ -1,7 +1,10 @@
 //! From the hub into a live stream.
 
 use super::LiveStream;
-use crate::segmenter::{Output, Segmenter, SegmenterConfig};
+#[cfg(feature = "transcode")]
+use super::sound::Playable;
+use crate::segmenter::{MediaOrigin, Output, Segmenter, SegmenterConfig};
+use std::time::Duration;
 use vas_core::hub::{CloseReason, RecvError, Subscription};
 
 /// Why a live stream is fed no more.
@@ -14,15 +17,19 @@ pub enum FeedEnd {
     Closed(CloseReason),
 }
 
-/// Fills `live` from `subscription` until `stop` completes or the stream is closed; it has ended then.
+/// Fills `live` from `subscription` until `stop` completes or the stream is closed; it has ended then. Chunks last `part`
+/// at most.
 pub async fn feed(
     mut subscription: Subscription,
     live: &LiveStream,
-    config: SegmenterConfig,
+    part: Duration,
     stop: impl Future<Output = ()>,
 ) -> FeedEnd {
     let _end = EndOnDrop(live);
-    let mut segmenter = Segmenter::new(config);
+    let mut segmenter =
+        Segmenter::new(SegmenterConfig { part, not_before: None, origin: MediaOrigin::UnixEpoch });
+    #[cfg(feature = "transcode")]
+    let mut playable = Playable::default();
     let mut outputs = Vec::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -35,6 +42,9 @@ pub async fn feed(
             match unit {
                 Ok(unit) => {
                     if let Some(desc) = subscription.desc() {
+                        #[cfg(feature = "transcode")]
+                        playable.pass(&unit, &desc, |unit, desc| segmenter.push(unit, desc, &mut outputs));
+                        #[cfg(not(feature = "transcode"))]
                         segmenter.push(&unit, &desc, &mut outputs);
                     }
                 }

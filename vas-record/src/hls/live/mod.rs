@@ -1,10 +1,14 @@
 //! Live HLS from memory: low-latency CMAF, and whole segments as MPEG-TS.
 //!
 //! [`LiveWindow`] holds the last half minute of a stream and decides what a segment is. [`LiveStream`] shares it among
-//! requests and lets them wait for what is about to come. [`feed`] fills it from the hub.
+//! requests and lets them wait for what is about to come. [`feed`] fills it from the hub: with times that count from the
+//! Unix epoch, so that all renditions of a camera have one timeline and players may change between them, and, with the
+//! feature `transcode`, with Opus in place of G.711, which players of HLS don't decode.
 
 mod feed;
 mod playlist;
+#[cfg(feature = "transcode")]
+mod sound;
 mod stream;
 mod window;
 
@@ -30,10 +34,11 @@ pub struct LiveConfig {
     pub listed: Duration,
     /// Most bytes of media that are kept. What this cuts short of `listed` is not listed.
     pub max_bytes: usize,
-    /// Tells the renditions of one camera apart: 0 is the main stream, 1 the sub stream.
+    /// The discontinuity number (`EXT-X-DISCONTINUITY-SEQUENCE`) of the first segment.
     ///
-    /// Their media times have nothing to do with each other, so that their discontinuity numbers must differ.
-    pub rendition: u8,
+    /// Renditions of one camera, whose times have one origin, begin with the same one (rfc8216bis, section 6.2.4): that
+    /// which the other has come to ([`LiveStream::discontinuity`]).
+    pub discontinuity: u64,
 }
 
 impl Default for LiveConfig {
@@ -46,7 +51,7 @@ impl Default for LiveConfig {
             part: Duration::from_millis(500),
             listed: Duration::from_secs(40),
             max_bytes: 48 << 20,
-            rendition: 0,
+            discontinuity: 0,
         }
     }
 }

@@ -135,6 +135,12 @@ impl LiveStream {
         self.inner.window.lock().newest()
     }
 
+    /// The discontinuity number that it has come to, with which another rendition of the camera begins.
+    #[must_use]
+    pub fn discontinuity(&self) -> u64 {
+        self.inner.window.lock().newest_discontinuity()
+    }
+
     /// Waits for the first whole segment, three target durations at most.
     ///
     /// # Errors

@@ -126,7 +126,7 @@ impl LiveWindow {
             segments: VecDeque::new(),
             unlisted: 0,
             open: None,
-            discontinuity_sequence: 0,
+            discontinuity_sequence: config.discontinuity,
             begun: 0,
             bytes: 0,
             part_target: None,
@@ -208,8 +208,6 @@ impl LiveWindow {
             Some(last) => (last.sequence + 1, last.sequence + 1),
             None => {
                 let seconds = u64::try_from(chunk.wall.as_unix_micros() / 1_000_000).unwrap_or(0);
-                // Renditions whose windows begin in the same second do not share a number.
-                self.discontinuity_sequence = seconds * 16 + u64::from(self.config.rendition % 16);
                 (seconds, seconds)
             }
         };
@@ -227,6 +225,13 @@ impl LiveWindow {
             parts: Vec::new(),
             held: false,
         }
+    }
+
+    /// The discontinuity number of the newest segment: that of the first listed one, and one more for each discontinuity
+    /// since.
+    pub(super) fn newest_discontinuity(&self) -> u64 {
+        let since = self.listed().chain(&self.open).filter(|segment| segment.discontinuity).count();
+        self.discontinuity_sequence + since as u64
     }
 
     /// Takes segments off the list, and lets go of those that no player can hold a playlist of any more, or that there

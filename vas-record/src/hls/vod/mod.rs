@@ -4,7 +4,12 @@
 //! rows of the index, a range --Plan::new--> Plan --playlist----> byte ranges of the stored files (CMAF)
 //!                                             `----ts_playlist-> stretches of files, computed when asked for
 //! ```
+//!
+//! Where players don't decode a recording's sound, its segments in the CMAF form are computed, too
+//! (feature `transcode`: `playable`).
 
+#[cfg(feature = "transcode")]
+pub mod playable;
 mod playlist;
 
 use crate::hls::text::SECOND;
@@ -20,9 +25,9 @@ const LONGEST: u64 = 12 * SECOND;
 /// Jitter of a camera's clock that is no break, in ticks.
 const TOLERANCE: u64 = SECOND / 4;
 
-/// Names a stretch of a recording, from which its MPEG-TS form can be computed.
+/// Names a stretch of a recording, from which its MPEG-TS form and its playable form can be computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TsSegment {
+pub struct Stretch {
     /// The recording.
     pub recording: RecordingId,
     /// Number of the first group in its table, counted from 0.
@@ -31,7 +36,7 @@ pub struct TsSegment {
     pub last: u32,
 }
 
-impl TsSegment {
+impl Stretch {
     /// The bytes of the file of `recording` that it is made of; `None` where the table has no such groups, or more of
     /// them than a segment has.
     #[must_use]
@@ -150,9 +155,9 @@ impl<'a> Plan<'a> {
         self.segments.is_empty()
     }
 
-    /// The segments, as their MPEG-TS form is named.
-    pub fn ts_segments(&self) -> impl Iterator<Item = TsSegment> {
-        self.segments.iter().map(ts_segment)
+    /// The segments, as their computed forms are named.
+    pub fn stretches(&self) -> impl Iterator<Item = Stretch> {
+        self.segments.iter().map(stretch)
     }
 
     /// The runs that are played, each once in a row.
@@ -161,9 +166,9 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn ts_segment(segment: &Segment<'_>) -> TsSegment {
+fn stretch(segment: &Segment<'_>) -> Stretch {
     let number = |index| u32::try_from(index).unwrap_or(u32::MAX);
-    TsSegment { recording: segment.recording.id, first: number(segment.first), last: number(segment.last) }
+    Stretch { recording: segment.recording.id, first: number(segment.first), last: number(segment.last) }
 }
 
 /// Whether a segment of `groups` is to end before `next`.

@@ -10,7 +10,7 @@
 //!   decode times (`tfdt`, section 8.8.12), a run per track (`trun`, section 8.8.8) and data offsets counted from the
 //!   `moof`. A file is the section followed by any number of chunks, and a chunk that is cut off harms none before it.
 //!
-//! Times: presentation starts at 0 with the first key picture. Composition offsets are signed, so that no edit list
+//! Times: presentation starts at 0 with the first key picture, or at its capture ([`MediaOrigin`]). Composition offsets are signed, so that no edit list
 //! is needed where pictures are reordered. Tracks, whose media times have origins of their own, are laid beside each
 //! other by the capture times of their first units. Where media is missing for more than two seconds a chunk ends, and
 //! the next one begins as much later: no sample is stretched over the hole.
@@ -23,6 +23,8 @@ mod init;
 mod sample_entry;
 mod track;
 
+#[cfg(feature = "transcode")]
+use crate::read::Sample;
 use bytes::Bytes;
 pub(crate) use track::Marked;
 use track::TrackWriter;
@@ -107,6 +109,32 @@ pub fn codecs(desc: &StreamDesc) -> String {
     desc.tracks.iter().map(name).collect::<Vec<_>>().join(",")
 }
 
+/// A chunk of samples that were read from another file, whose times they keep: of each track its number here, its format and
+/// its samples in order. `None` when there are none.
+#[cfg(feature = "transcode")]
+pub(crate) fn chunk_of(
+    sequence: u32,
+    tracks: impl Iterator<Item = (u32, TrackFormat, Vec<Sample>)>,
+    wall: WallTime,
+) -> Option<Bytes> {
+    let mut tracks: Vec<_> = tracks
+        .map(|(number, format, samples)| TrackWriter::of_samples(number, format, samples, wall))
+        .collect();
+    let clock = tracks.iter().position(|track| !track.marked().is_empty())?;
+    chunk::write(sequence, &mut tracks, clock, wall)
+}
+
+/// What the times in a file are counted from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MediaOrigin {
+    /// The first key picture, which is shown at 0.
+    #[default]
+    FirstPicture,
+    /// The Unix epoch: the first key picture is shown at the time of its capture, and what follows as much later as its
+    /// media times say. So pictures of one moment have one time, whichever stream of a camera they are of.
+    UnixEpoch,
+}
+
 /// Makes one fragmented MP4 file of the access units of a stream.
 ///
 /// The writer keeps payloads by reference until [`Self::take_chunk`] copies them out, 256 MiB at most.
@@ -115,6 +143,7 @@ pub struct Fmp4Writer {
     tracks: Vec<TrackWriter>,
     /// Index of the track that the file starts with: the first video track, else the first.
     leader: usize,
+    origin: MediaOrigin,
     start: Option<Start>,
     init: Bytes,
     /// Number of the next chunk (`mfhd`, section 8.8.5).
@@ -126,23 +155,34 @@ pub struct Fmp4Writer {
 #[derive(Clone, Copy, Debug)]
 struct Start {
     epoch: u32,
+    /// UTC of the first picture; what was captured before it is not in the file.
     captured: WallTime,
+    /// UTC of the time 0 in the file.
+    zero: WallTime,
 }
 
 impl Fmp4Writer {
-    /// A writer for all tracks of `desc`.
+    /// A writer for all tracks of `desc`, whose file starts at 0.
     ///
     /// # Errors
     /// There is no track, or one that can't be written: [`MuxError::NoTracks`], [`MuxError::UnsupportedCodec`],
     /// [`MuxError::BadFormat`]. Leave tracks out of `desc` that [`carries`] refuses.
     pub fn new(desc: &StreamDesc) -> Result<Self, MuxError> {
+        Self::with_origin(desc, MediaOrigin::FirstPicture)
+    }
+
+    /// As [`Self::new`], with times that are counted from `origin`.
+    ///
+    /// # Errors
+    /// Those of [`Self::new`].
+    pub fn with_origin(desc: &StreamDesc, origin: MediaOrigin) -> Result<Self, MuxError> {
         if desc.tracks.is_empty() {
             return Err(MuxError::NoTracks);
         }
         let init = init::section(desc)?;
         let tracks: Vec<_> = (1..).zip(&desc.tracks).map(|(number, t)| TrackWriter::new(number, t)).collect();
         let leader = tracks.iter().position(TrackWriter::is_video).unwrap_or(0);
-        Ok(Self { tracks, leader, start: None, init, sequence: 1, pending: 0 })
+        Ok(Self { tracks, leader, origin, start: None, init, sequence: 1, pending: 0 })
     }
 
     /// The initialisation section: what stands before all chunks of the file.
@@ -177,9 +217,17 @@ impl Fmp4Writer {
             Some(start) if start.epoch != unit.epoch => return Err(MuxError::EpochChanged),
             Some(start) => start,
             None if index != self.leader || !track.can_start_with(unit) => return Ok(false),
-            None => *self.start.insert(Start { epoch: unit.epoch, captured: unit.captured }),
+            None => {
+                let captured = unit.captured;
+                let zero = match self.origin {
+                    MediaOrigin::FirstPicture => captured,
+                    // Files have no times before 0.
+                    MediaOrigin::UnixEpoch => captured.min(WallTime::from_unix_micros(0)),
+                };
+                *self.start.insert(Start { epoch: unit.epoch, captured, zero })
+            }
         };
-        let kept = track.push(unit, start.captured)?;
+        let kept = track.push(unit, start)?;
         self.pending += kept;
         Ok(kept > 0 && index == self.leader)
     }

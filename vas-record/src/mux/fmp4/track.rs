@@ -1,6 +1,6 @@
 //! The samples of one track: their place in the file's time, their durations and their flags.
 
-use super::MuxError;
+use super::{MuxError, Start};
 use bytes::Bytes;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -131,6 +131,40 @@ impl TrackWriter {
         }
     }
 
+    /// A track of samples that were read from another file, all of which the next chunk takes.
+    #[cfg(feature = "transcode")]
+    pub(super) fn of_samples(
+        number: u32,
+        format: TrackFormat,
+        samples: Vec<crate::read::Sample>,
+        captured: WallTime,
+    ) -> Self {
+        let track = Track { id: TrackId(u8::try_from(number).unwrap_or(u8::MAX)), format: Arc::new(format) };
+        let mut writer = Self::new(number, &track);
+        let kind = |sample: &crate::read::Sample| match (sample.key, sample.disposable) {
+            (true, _) => flags::SYNC,
+            (false, false) => flags::DELTA,
+            (false, true) => flags::DISPOSABLE,
+        };
+        writer.ready = samples
+            .into_iter()
+            .map(|sample| Sample {
+                dts: sample.dts,
+                duration: sample.duration,
+                offset: i32::try_from(sample.pts.saturating_sub(sample.dts)).unwrap_or(0),
+                flags: kind(&sample),
+                // What was read has no parameter sets any more.
+                size: sample.data.len() as u32,
+                captured,
+                lost_before: 0,
+                data: sample.data,
+            })
+            .collect();
+        writer.pending = writer.ready.iter().map(|sample| sample.data.len() + SAMPLE_COST).sum();
+        writer.marked = writer.ready.len();
+        writer
+    }
+
     pub(super) const fn id(&self) -> TrackId {
         self.id
     }
@@ -166,9 +200,8 @@ impl TrackWriter {
         self.starting = true;
     }
 
-    /// Adds a unit of a file that starts with what was captured at `start`. Returns the bytes it keeps, 0 for a unit
-    /// that is passed over.
-    pub(super) fn push(&mut self, unit: &AccessUnit, start: WallTime) -> Result<usize, MuxError> {
+    /// Adds a unit of a file that starts at `start`. Returns the bytes it keeps, 0 for a unit that is passed over.
+    pub(super) fn push(&mut self, unit: &AccessUnit, start: Start) -> Result<usize, MuxError> {
         let out_of_range = MuxError::TimeOutOfRange(self.id);
         if self.starting && !self.can_start_with(unit) {
             return Ok(0);
@@ -177,11 +210,11 @@ impl TrackWriter {
         let origin = match self.origin {
             Some(origin) => origin,
             None => {
-                let lead =
-                    i128::from(unit.captured.micros_since(start)) * i128::from(self.rate.get()) / 1_000_000;
-                if lead < 0 {
+                if unit.captured < start.captured {
                     return Ok(0);
                 }
+                let lead = i128::from(unit.captured.micros_since(start.zero));
+                let lead = lead * i128::from(self.rate.get()) / 1_000_000;
                 let lead = i64::try_from(lead).map_err(|_| out_of_range.clone())?;
                 let from = |time: i64| time.checked_sub(lead).ok_or(out_of_range.clone());
                 Origin { pts: from(pts)?, dts: from(dts)? }

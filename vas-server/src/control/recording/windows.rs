@@ -1,5 +1,6 @@
 //! Live HLS windows: made when somebody asks for one, given up when nobody does any more.
 
+use crate::control::sub_stream;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -7,10 +8,11 @@ use std::time::Duration;
 use vas_core::hub::{StartAt, StreamHub, SubscribeError};
 use vas_core::{ErrorKind, HasKind, SharedClock, StreamId, TaskScope, WallTime};
 use vas_record::hls::live::{LiveConfig, LiveStream, feed};
-use vas_record::segmenter::SegmenterConfig;
 
 /// Segments whose first appearance is remembered: more than any window keeps.
 const REMEMBERED: usize = 256;
+/// Cameras whose discontinuity numbers are remembered after their windows.
+const MAX_ENDED: usize = 10_000;
 
 /// Why there is no live window of a stream.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +69,27 @@ struct Inner {
     scope: TaskScope,
     limits: WindowLimits,
     open: Mutex<HashMap<StreamId, Window>>,
+    /// The discontinuity numbers that windows which were given up had come to, by main stream.
+    ended: Mutex<HashMap<StreamId, u64>>,
+}
+
+impl Inner {
+    /// The discontinuity number that a window of a camera begins with: that of its other rendition, whose times have the same
+    /// origin, or the next after those of windows before it. Small numbers: there are players that have an array of them.
+    fn discontinuity(&self, main: StreamId, other: Option<&Window>) -> u64 {
+        let next = || self.ended.lock().get(&main).map_or(0, |ended| ended + 1);
+        other.map_or_else(next, |other| other.live.discontinuity())
+    }
+
+    fn remember(&self, main: StreamId, discontinuity: u64) {
+        let mut ended = self.ended.lock();
+        if ended.len() >= MAX_ENDED {
+            // Whoever holds a playlist of an hour ago begins anew.
+            ended.clear();
+        }
+        let known = ended.entry(main).or_default();
+        *known = discontinuity.max(*known);
+    }
 }
 
 /// Bounds on windows.
@@ -83,16 +106,25 @@ pub(crate) struct WindowLimits {
 impl Windows {
     /// None yet. What fills them runs in `scope`.
     pub(crate) fn new(hub: StreamHub, clock: SharedClock, scope: TaskScope, limits: WindowLimits) -> Self {
-        Self { inner: Arc::new(Inner { hub, clock, scope, limits, open: Mutex::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                hub,
+                clock,
+                scope,
+                limits,
+                open: Mutex::default(),
+                ended: Mutex::default(),
+            }),
+        }
     }
 
-    /// The window of a stream of the hub, which is made where there is none. `rendition`: 0 for a main stream, 1 for a
-    /// sub stream.
+    /// The window of a rendition of a camera whose main stream is `main`, which is made where there is none.
     ///
     /// # Errors
     /// See [`WindowError`].
-    pub(crate) fn open(&self, stream: StreamId, rendition: u8) -> Result<Window, WindowError> {
+    pub(crate) fn open(&self, main: StreamId, rendition: u8) -> Result<Window, WindowError> {
         let inner = &self.inner;
+        let stream = hub_stream(main, rendition);
         let mut open = inner.open.lock();
         if let Some(window) = open.get(&stream).filter(|window| !window.live.has_ended()) {
             return Ok(window.clone());
@@ -102,7 +134,10 @@ impl Windows {
             return Err(WindowError::TooMany(limits.count));
         }
         let subscription = inner.hub.subscribe(stream, StartAt::LastKey)?;
-        let config = LiveConfig { max_bytes: limits.bytes, rendition, ..LiveConfig::default() };
+        let other = open.get(&hub_stream(main, 1 - rendition.min(1)));
+        let discontinuity = inner.discontinuity(main, other);
+        let config = LiveConfig { max_bytes: limits.bytes, discontinuity, ..LiveConfig::default() };
+        let part = config.part;
         let live = LiveStream::new(config, inner.clock.clone());
         let window = Window { live: live.clone(), named: Arc::default() };
         open.insert(stream, window.clone());
@@ -114,7 +149,8 @@ impl Windows {
                     () = scope.cancelled() => {}
                 }
             };
-            feed(subscription, &live, SegmenterConfig::default(), stop).await;
+            feed(subscription, &live, part, stop).await;
+            this.inner.remember(main, live.discontinuity());
             // Not one that was made in its place meanwhile.
             let mut open = this.inner.open.lock();
             if open.get(&stream).is_some_and(|window| window.live.has_ended()) {
@@ -124,10 +160,15 @@ impl Windows {
         Ok(window)
     }
 
-    /// The window of a stream, where there is one.
-    pub(crate) fn get(&self, stream: StreamId) -> Option<Window> {
-        self.inner.open.lock().get(&stream).cloned()
+    /// The window of a rendition, where there is one.
+    pub(crate) fn get(&self, main: StreamId, rendition: u8) -> Option<Window> {
+        self.inner.open.lock().get(&hub_stream(main, rendition)).cloned()
     }
+}
+
+/// The stream of the hub that a rendition is: 0 is the main stream, all else the sub stream.
+fn hub_stream(main: StreamId, rendition: u8) -> StreamId {
+    if rendition == 0 { main } else { sub_stream(main) }
 }
 
 /// Waits until nobody has asked a stream for anything for `idle`.
@@ -164,12 +205,29 @@ mod tests {
         assert!(!windows.open(first, 0).unwrap().live.has_ended());
         assert!(matches!(windows.open(second, 0), Err(WindowError::TooMany(1))));
         assert!(matches!(windows.open(StreamId::random(), 0), Err(WindowError::TooMany(1))));
-        while windows.get(first).is_some() {
+        while windows.get(first, 0).is_some() {
             tokio::task::yield_now().await;
         }
         assert!(window.live.has_ended());
+        assert_eq!(windows.open(first, 0).unwrap().live.discontinuity(), 1);
+        while windows.get(first, 0).is_some() {
+            tokio::task::yield_now().await;
+        }
         windows.open(second, 0).unwrap();
         assert!(scope.shutdown(Duration::from_secs(5)).await);
+    }
+
+    #[tokio::test]
+    async fn renditions_of_a_camera_have_one_discontinuity_number() {
+        let hub = StreamHub::default();
+        let main = StreamId::random();
+        let _main = hub.publish(main, testing::video_desc()).unwrap();
+        let _sub = hub.publish(sub_stream(main), testing::video_desc()).unwrap();
+        let limits = WindowLimits { count: 2, bytes: 1 << 20, idle: Duration::from_secs(60) };
+        let windows = Windows::new(hub, SystemClock::shared(), TaskScope::new(), limits);
+        let [first, second] =
+            [0, 1].map(|rendition| windows.open(main, rendition).unwrap().live.discontinuity());
+        assert_eq!((first, second), (0, 0));
     }
 
     #[tokio::test]

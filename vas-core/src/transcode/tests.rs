@@ -1,11 +1,11 @@
 //! Real AAC, made by ffmpeg, judged by what libopus makes of the packets.
 
 use super::*;
+use crate::media::{AudioCodec, UnitKind};
+use crate::{MediaTime, TrackId};
 use media::{Aac, adts, decode_with_libopus};
 use proptest::prelude::*;
 use std::num::NonZeroU32;
-use vas_core::media::UnitKind;
-use vas_core::{MediaTime, TrackId};
 
 #[path = "test_media.rs"]
 mod media;
@@ -43,9 +43,9 @@ fn units(aac: &Aac) -> impl Iterator<Item = AccessUnit> + '_ {
     })
 }
 
-fn transcoder(aac: &Aac) -> AacToOpus {
+fn transcoder(aac: &Aac) -> ToOpus {
     let rate = NonZeroU32::new(aac.rate).unwrap();
-    AacToOpus::new(&AudioFormat::aac(rate, aac.channels, aac.config.clone())).unwrap()
+    ToOpus::new(&AudioFormat::aac(rate, aac.channels, aac.config.clone())).unwrap()
 }
 
 fn transcode(aac: &Aac) -> (Vec<OpusPacket>, TranscodeStats) {
@@ -192,9 +192,10 @@ fn a_change_of_format_is_followed() {
     let mut packets = Vec::new();
     units(&mono).for_each(|unit| transcoder.push(&unit, &mut packets));
     assert_eq!(transcoder.channels(), 1);
-    // G.711 in between is nothing to transcode.
+    // Opus in between is nothing to transcode.
     let before = packets.len();
-    transcoder.push(&vas_core::testing::audio_unit(0), &mut packets);
+    let opus = Arc::new(TrackFormat::Audio(AudioFormat::opus(1)));
+    transcoder.push(&AccessUnit { format: opus, ..crate::testing::audio_unit(0) }, &mut packets);
     assert_eq!((packets.len(), transcoder.stats().undecodable), (before, 1));
     for mut unit in units(&stereo).skip(1) {
         unit.captured = unit.captured.add_micros(1_000_000);
@@ -206,11 +207,47 @@ fn a_change_of_format_is_followed() {
     assert!(signal_to_noise(&heard[9_600..67_200]) > 20.0);
 }
 
+/// A tone of 1 kHz in G.711, in units of 20 ms.
+fn g711(codec: AudioCodec, encode: fn(i16) -> u8, seconds: usize) -> Vec<AccessUnit> {
+    let format = AudioFormat::g711(codec);
+    let rate = format.clock_rate;
+    let format = Arc::new(TrackFormat::Audio(format));
+    let sample = |n: usize| (8_000.0 * (std::f64::consts::TAU * n as f64 / 8.0).sin()) as i16;
+    let unit = |n: usize| {
+        let pts = MediaTime::new(n as i64 * 160, rate);
+        let captured = WallTime::from_unix_micros(START + n as i64 * 20_000);
+        let data = (n * 160..(n + 1) * 160).map(|n| encode(sample(n))).collect();
+        let unit = crate::testing::audio_unit(0);
+        AccessUnit { pts, dts: pts, received: captured, captured, format: format.clone(), data, ..unit }
+    };
+    (0..seconds * 50).map(unit).collect()
+}
+
+#[test]
+fn both_laws_of_g711_are_heard() {
+    use audio_codec_algorithms::{encode_alaw, encode_ulaw};
+    for (codec, encode) in [(AudioCodec::Pcmu, encode_ulaw as fn(i16) -> u8), (AudioCodec::Pcma, encode_alaw)]
+    {
+        let units = g711(codec, encode, 3);
+        let mut transcoder = ToOpus::new(units[0].format.audio().unwrap()).unwrap();
+        let mut packets = Vec::new();
+        units.iter().for_each(|unit| transcoder.push(unit, &mut packets));
+        let stats = transcoder.stats();
+        assert_eq!((stats.undecodable, stats.jumps, stats.silence_micros), (0, 1, 0));
+        assert_continuous(&packets);
+        assert!((145..=150).contains(&packets.len()), "{}", packets.len());
+        let heard = decode_with_libopus(&packets, 1).remove(0);
+        let quality = signal_to_noise(&heard[24_000..120_000]);
+        println!("{codec:?}: {quality:.1} dB");
+        assert!(quality > 20.0, "{codec:?}: {quality}");
+    }
+}
+
 #[test]
 fn pictures_are_passed_over() {
     let aac = tone(48_000, 1, 1);
     let (mut transcoder, mut packets) = (transcoder(&aac), Vec::new());
-    transcoder.push(&vas_core::testing::key_picture(0), &mut packets);
+    transcoder.push(&crate::testing::key_picture(0), &mut packets);
     assert_eq!((packets.len(), transcoder.stats()), (0, TranscodeStats::default()));
 }
 

@@ -1,7 +1,7 @@
-//! What of an AudioSpecificConfig the decoder needs.
+//! What of a track's format the decoder needs.
 
-use vas_core::media::{AudioCodec, AudioFormat};
-use vas_core::{ErrorKind, HasKind};
+use crate::media::{AudioCodec, AudioFormat};
+use crate::{ErrorKind, HasKind};
 
 /// Sampling rates that AAC has, in Hz (ISO 14496-3, table 1.18).
 const RATES: [u32; 13] =
@@ -20,8 +20,8 @@ mod object_type {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TranscodeError {
-    /// The track is not AAC.
-    #[error("only AAC is transcoded, and the track is {}", .0.encoding_name())]
+    /// The track is neither AAC nor G.711.
+    #[error("only AAC and G.711 are transcoded, and the track is {}", .0.encoding_name())]
     Codec(AudioCodec),
     /// The AudioSpecificConfig is cut short or names reserved values.
     #[error("the camera's AudioSpecificConfig is malformed; set its sound to AAC-LC or G.711")]
@@ -35,7 +35,7 @@ pub enum TranscodeError {
     /// More than two channels, or channels that the configuration does not tell.
     #[error("sound of channel configuration {0} can't be transcoded; set the camera to one or two channels")]
     Channels(u32),
-    /// No sampling rate of AAC.
+    /// No sampling rate of AAC, nor one that G.711 is used with.
     #[error("sound of {0} Hz can't be transcoded; set the camera to 8000 to 48000 Hz")]
     SampleRate(u32),
     /// A codec refused what this module asked for.
@@ -57,9 +57,21 @@ impl HasKind for TranscodeError {
     }
 }
 
-/// An AAC-LC stream, or the AAC-LC core of an HE-AAC stream.
+/// How the samples of a unit are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// AAC-LC.
+    Aac,
+    /// G.711 with the μ-law of North America and Japan.
+    MuLaw,
+    /// G.711 with the A-law of everybody else.
+    ALaw,
+}
+
+/// An AAC-LC stream, the AAC-LC core of an HE-AAC stream, or G.711.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Core {
+    pub(super) coding: Coding,
     /// Samples a second and channel; half of what HE-AAC announces.
     pub(super) rate: u32,
     /// 1 or 2.
@@ -67,15 +79,25 @@ pub(super) struct Core {
 }
 
 impl Core {
-    /// Reads the configuration (ISO 14496-3, section 1.6.2.1) of a track.
+    /// Reads the configuration of a track: ISO 14496-3, section 1.6.2.1, for AAC; G.711 has none beside rate and channels.
     ///
     /// HE-AAC is AAC-LC at half the rate with hints to guess the upper half of the spectrum (and, in version 2, a
     /// second channel) from, which a decoder may pass over: sound of lower bandwidth beats silence.
     pub(super) fn of(format: &AudioFormat) -> Result<Self, TranscodeError> {
-        if format.codec != AudioCodec::Aac {
-            return Err(TranscodeError::Codec(format.codec));
+        let coding = match format.codec {
+            AudioCodec::Aac => return Self::parse(Bits::new(&format.config)),
+            AudioCodec::Pcmu => Coding::MuLaw,
+            AudioCodec::Pcma => Coding::ALaw,
+            other => return Err(TranscodeError::Codec(other)),
+        };
+        let (rate, channels) = (format.clock_rate.get(), format.channels);
+        if !RATES.contains(&rate) {
+            return Err(TranscodeError::SampleRate(rate));
         }
-        Self::parse(Bits::new(&format.config))
+        if !matches!(channels, 1 | 2) {
+            return Err(TranscodeError::Channels(channels.into()));
+        }
+        Ok(Self { coding, rate, channels: channels.into() })
     }
 
     fn parse(mut bits: Bits) -> Result<Self, TranscodeError> {
@@ -104,7 +126,7 @@ impl Core {
         if !RATES.contains(&rate) {
             return Err(TranscodeError::SampleRate(rate));
         }
-        Ok(Self { rate, channels: channels as usize })
+        Ok(Self { coding: Coding::Aac, rate, channels: channels as usize })
     }
 }
 
@@ -156,18 +178,39 @@ mod tests {
 
     #[test]
     fn reads_low_complexity() {
-        assert_eq!(parse(&[0x11, 0x90]), Ok(Core { rate: 48_000, channels: 2 }));
-        assert_eq!(parse(&[0x14, 0x08]), Ok(Core { rate: 16_000, channels: 1 }));
+        assert_eq!(parse(&[0x11, 0x90]), Ok(Core { coding: Coding::Aac, rate: 48_000, channels: 2 }));
+        assert_eq!(parse(&[0x14, 0x08]), Ok(Core { coding: Coding::Aac, rate: 16_000, channels: 1 }));
         // 44,100 Hz written out in 24 bits.
-        assert_eq!(parse(&[0x17, 0x80, 0x56, 0x22, 0x08]), Ok(Core { rate: 44_100, channels: 1 }));
+        assert_eq!(
+            parse(&[0x17, 0x80, 0x56, 0x22, 0x08]),
+            Ok(Core { coding: Coding::Aac, rate: 44_100, channels: 1 })
+        );
         // Low complexity with an extension that older decoders pass over (section 1.6.6.1).
-        assert_eq!(parse(&[0x13, 0x10, 0x56, 0xe5, 0x98]), Ok(Core { rate: 24_000, channels: 2 }));
+        assert_eq!(
+            parse(&[0x13, 0x10, 0x56, 0xe5, 0x98]),
+            Ok(Core { coding: Coding::Aac, rate: 24_000, channels: 2 })
+        );
     }
 
     #[test]
     fn finds_the_core_of_high_efficiency() {
-        assert_eq!(parse(&[0x2b, 0x11, 0x88, 0x00]), Ok(Core { rate: 24_000, channels: 2 }));
-        assert_eq!(parse(&[0xeb, 0x09, 0x88, 0x00]), Ok(Core { rate: 24_000, channels: 1 }));
+        assert_eq!(
+            parse(&[0x2b, 0x11, 0x88, 0x00]),
+            Ok(Core { coding: Coding::Aac, rate: 24_000, channels: 2 })
+        );
+        assert_eq!(
+            parse(&[0xeb, 0x09, 0x88, 0x00]),
+            Ok(Core { coding: Coding::Aac, rate: 24_000, channels: 1 })
+        );
+    }
+
+    #[test]
+    fn takes_both_laws() {
+        let core = |codec, channels| Core::of(&AudioFormat { channels, ..AudioFormat::g711(codec) });
+        assert_eq!(core(AudioCodec::Pcmu, 1), Ok(Core { coding: Coding::MuLaw, rate: 8_000, channels: 1 }));
+        assert_eq!(core(AudioCodec::Pcma, 2), Ok(Core { coding: Coding::ALaw, rate: 8_000, channels: 2 }));
+        assert_eq!(core(AudioCodec::Pcma, 3), Err(TranscodeError::Channels(3)));
+        assert_eq!(Core::of(&AudioFormat::g722()), Err(TranscodeError::Codec(AudioCodec::G722)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! AAC made by ffmpeg, and Opus decoded by ffmpeg's libopus.
 
-use crate::audio::OpusPacket;
+use crate::transcode::OpusPacket;
 use bytes::Bytes;
 use std::io::Write;
 use std::process::{Command, Stdio};

@@ -1,6 +1,6 @@
 //! Where sound belongs in time: chunks of 20 ms without gaps, kept on the capture timeline.
 //!
-//! Truth is [`vas_core::media::AccessUnit::captured`], which pictures have too, so sound that keeps to it keeps to
+//! Truth is [`crate::media::AccessUnit::captured`], which pictures have too, so sound that keeps to it keeps to
 //! the picture. A camera's sampling clock may run off it by a percent. Each unit shows how far off the sound is, and
 //! a slow loop makes the resampler play a little faster or slower; the speed glides and never steps. What speed
 //! can't mend is mended at once: a gap becomes silence, a long gap or a clock that was set a jump.
@@ -9,7 +9,7 @@ use super::config::{Core, TranscodeError};
 use super::resample::{CHUNK, Resampler};
 use super::servo::Servo;
 use super::{RATE, TICKS_PER_MS};
-use vas_core::WallTime;
+use crate::WallTime;
 
 /// A gap of more than this, in seconds, is a jump of the timestamps and not silence.
 const MAX_SILENCE: f64 = 0.5;
@@ -112,6 +112,11 @@ impl Aligner {
         Ok(())
     }
 
+    /// Ticks by which the first frame that comes out lies before the first one pushed, where nothing is queued.
+    pub(super) fn lead(&self) -> u32 {
+        (self.resampler.ahead() + self.delay).round() as u32
+    }
+
     /// How much too late the last unit came, in microseconds, before anything was done about it.
     pub(super) fn late_micros(&self) -> i64 {
         (self.late * 1e6) as i64
@@ -152,7 +157,7 @@ impl Aligner {
     /// The next frame is of `expected`. What is queued, less than two chunks, belongs to another time.
     fn jump(&mut self, expected: i64) {
         self.resampler.clear();
-        let place = expected.saturating_sub((self.resampler.ahead() + self.delay).round() as i64);
+        let place = expected.saturating_sub(self.lead().into());
         self.timestamp = Some(match self.timestamp {
             None => u64::try_from(place).unwrap_or(0),
             // Backwards there is no way: the timestamps go on, and capture alone starts anew.

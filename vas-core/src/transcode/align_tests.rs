@@ -1,9 +1,10 @@
 //! The aligner against sound whose true time is known: a short pulse at each full second.
 
+use super::super::config::Coding;
 use super::*;
+use crate::MediaTime;
+use crate::media::capture::CaptureClock;
 use std::num::NonZeroU32;
-use vas_core::MediaTime;
-use vas_core::media::capture::CaptureClock;
 
 const START: i64 = 1_700_000_000_000_000;
 /// Half the width of a pulse, in seconds.
@@ -45,7 +46,7 @@ fn wall(seconds: f64) -> WallTime {
 }
 
 fn aligner(rate: u32) -> Aligner {
-    Aligner::new(Core { rate, channels: 1 }, 0).unwrap()
+    Aligner::new(Core { coding: Coding::ALaw, rate, channels: 1 }, 0).unwrap()
 }
 
 fn sound(samples: &[f32], captured: f64) -> Sound<'_> {

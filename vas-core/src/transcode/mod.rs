@@ -1,4 +1,4 @@
-//! AAC to Opus, for viewers of cameras whose sound browsers can't decode.
+//! AAC and G.711 to Opus, for players of cameras whose sound they can't decode.
 //!
 //! ```text
 //! AccessUnit --decode--> samples --align: resample to 48 kHz, fill gaps--> 20 ms --Opus--> OpusPacket
@@ -17,6 +17,8 @@ mod tests;
 
 pub use config::TranscodeError;
 
+use crate::WallTime;
+use crate::media::{AccessUnit, AudioFormat, TrackFormat};
 use align::{Aligner, Continuity, Sound};
 use bytes::Bytes;
 use config::Core;
@@ -25,8 +27,6 @@ use resample::CHUNK;
 use ropus::{Application, Bitrate, Channels, Encoder};
 use std::fmt;
 use std::sync::Arc;
-use vas_core::WallTime;
-use vas_core::media::{AccessUnit, AudioFormat, TrackFormat};
 
 /// Samples a second of Opus, and ticks of its RTP clock (RFC 7587, section 4.1).
 const RATE: u32 = 48_000;
@@ -69,14 +69,14 @@ pub struct TranscodeStats {
     pub late_micros: i64,
 }
 
-/// Turns the AAC of one stream into Opus at 48 kHz, in packets of 20 ms, on the timeline of capture.
+/// Turns the AAC or G.711 of one stream into Opus at 48 kHz, in packets of 20 ms, on the timeline of capture.
 ///
 /// AAC-LC with one or two channels at 7,350 to 96,000 Hz is decoded, and of HE-AAC the AAC-LC in it, with half the
-/// bandwidth. A unit that can't be decoded becomes silence.
+/// bandwidth; G.711 with one or two channels. A unit that can't be decoded becomes silence.
 ///
 /// The sound keeps to [`AccessUnit::captured`] within 40 ms, and so to the picture, while the camera's sampling clock
 /// runs up to 1 % fast or slow.
-pub struct AacToOpus {
+pub struct ToOpus {
     format: Arc<TrackFormat>,
     /// `None`: the stream went over to a format that is not transcoded.
     decoder: Option<Decoder>,
@@ -90,12 +90,9 @@ pub struct AacToOpus {
     stats: TranscodeStats,
 }
 
-impl fmt::Debug for AacToOpus {
+impl fmt::Debug for ToOpus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AacToOpus")
-            .field("core", &self.core)
-            .field("stats", &self.stats)
-            .finish_non_exhaustive()
+        f.debug_struct("ToOpus").field("core", &self.core).field("stats", &self.stats).finish_non_exhaustive()
     }
 }
 
@@ -108,11 +105,11 @@ fn encoder(channels: usize) -> Result<Encoder, TranscodeError> {
         .map_err(|error| TranscodeError::Setup(error.to_string()))
 }
 
-impl AacToOpus {
+impl ToOpus {
     /// A transcoder for a track of this format.
     ///
     /// # Errors
-    /// The track is not AAC, or of a kind that is not decoded; the message names it.
+    /// The track is of a kind that is not decoded; the message names it.
     pub fn new(format: &AudioFormat) -> Result<Self, TranscodeError> {
         let core = Core::of(format)?;
         let encoder = encoder(core.channels)?;
@@ -133,6 +130,13 @@ impl AacToOpus {
     #[must_use]
     pub const fn channels(&self) -> usize {
         self.core.channels
+    }
+
+    /// How long before the first sample that is pushed the first packet begins, in ticks of 48 kHz: what filters and encoder
+    /// delay.
+    #[must_use]
+    pub fn lead(&self) -> u32 {
+        self.aligner.lead()
     }
 
     /// What was done so far.
