@@ -77,7 +77,7 @@ async fn wait_for_more(node: &Node, streams: &[String], time: i64) -> Result<()>
 }
 
 #[expect(clippy::disallowed_methods, reason = "the time of another process is compared")]
-fn now() -> Result<i64> {
+pub(super) fn now() -> Result<i64> {
     Ok(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros())?)
 }
 

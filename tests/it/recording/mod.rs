@@ -2,11 +2,17 @@
 //! part on the way.
 
 mod captures;
+mod counted;
 mod exact;
 mod judge;
 mod killed;
+mod load;
 mod node;
+mod outages;
 mod players;
+mod renditions;
+mod sound;
+mod watching;
 
 use crate::server::{Camera, Server};
 use anyhow::{Context, Result, ensure};

@@ -13,16 +13,25 @@ use tempfile::TempDir;
 /// A start, with all that an earlier run left, takes no longer than this.
 const START: Duration = Duration::from_secs(60);
 
+/// Settings as environment variables.
+pub(super) type Settings = Vec<(&'static str, String)>;
+
 /// A server process with its folder.
 pub(super) struct Node {
     process: Process,
     pub(super) page: String,
     pub(super) data: TempDir,
+    settings: Settings,
 }
 
 impl Node {
     /// Starts a server on a fresh folder, and waits until it answers.
     pub(super) async fn start() -> Result<Self> {
+        Self::start_with(Settings::new()).await
+    }
+
+    /// The same with settings of its own.
+    pub(super) async fn start_with(settings: Settings) -> Result<Self> {
         let data = tempfile::tempdir()?;
         let http = ports::free_tcp()?;
         let mut command = Command::new(built("vas-server")?);
@@ -31,8 +40,9 @@ impl Node {
             .arg("--data-dir")
             .arg(data.path())
             .env("VAS_INGEST_BACKOFF_MAX_SECONDS", "1");
+        command.envs(settings.iter().cloned());
         let process = Process::spawn("vas-server", command)?;
-        let node = Self { process, page: format!("http://127.0.0.1:{http}"), data };
+        let node = Self { process, page: format!("http://127.0.0.1:{http}"), data, settings };
         node.answers().await?;
         Ok(node)
     }
@@ -44,6 +54,23 @@ impl Node {
         })
         .await
         .with_context(|| self.process.tail())
+    }
+
+    /// The id of its process.
+    pub(super) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Resident memory in KiB (proc(5)).
+    pub(super) fn memory(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+    }
+
+    /// Kills it without a word.
+    pub(super) fn kill(&mut self) {
+        self.process.kill();
     }
 
     /// Kills it without a word, and starts it again.
@@ -83,12 +110,16 @@ impl Node {
 
     /// `vas-server recordings verify` on its folder: fails when anything is wrong.
     pub(super) async fn verify(&self) -> Result<String> {
-        verify(self.data.path()).await
+        verify(self.data.path(), &self.settings).await
     }
 }
 
-async fn verify(data: &Path) -> Result<String> {
+async fn verify(data: &Path, settings: &Settings) -> Result<String> {
     let mut command = Command::new(built("vas-server")?);
-    command.args(["recordings", "verify", "--json"]).arg("--data-dir").arg(data);
+    command
+        .args(["recordings", "verify", "--json"])
+        .arg("--data-dir")
+        .arg(data)
+        .envs(settings.iter().cloned());
     run("vas-server recordings verify", command, START).await
 }

@@ -18,13 +18,17 @@ const OUTAGE: Duration = Duration::from_secs(2);
 /// What a player shows.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Look {
-    frames: u64,
-    current_time: f64,
+pub(super) struct Look {
+    pub(super) frames: u64,
+    pub(super) current_time: f64,
     duration: Option<f64>,
-    width: u32,
-    ended: bool,
-    behind: Option<f64>,
+    pub(super) width: u32,
+    pub(super) ended: bool,
+    pub(super) behind: Option<f64>,
+    /// Bytes of sound that were decoded.
+    pub(super) audio_bytes: u64,
+    /// Times that playing waited for media after it had begun.
+    pub(super) stalls: u32,
     parts: bool,
     errors: Vec<Value>,
     /// For the reader of a failed test.
@@ -32,10 +36,10 @@ struct Look {
     state: String,
 }
 
-struct Player<'a>(&'a Page);
+pub(super) struct Player<'a>(&'a Page);
 
 impl<'a> Player<'a> {
-    async fn play(page: &'a Page, url: &str) -> Result<Self> {
+    pub(super) async fn play(page: &'a Page, url: &str) -> Result<Self> {
         let script = bundle("hls.js")?;
         page.eval::<Value>(&format!("void (() => {{ {script} window.player = new HlsPlayer(); }})()"))
             .await?;
@@ -43,12 +47,12 @@ impl<'a> Player<'a> {
         Ok(Self(page))
     }
 
-    async fn look(&self) -> Result<Look> {
+    pub(super) async fn look(&self) -> Result<Look> {
         self.0.eval("player.look()").await
     }
 
     /// Waits until it looks as wanted.
-    async fn shows(&self, what: &str, wanted: impl Fn(&Look) -> bool) -> Result<Look> {
+    pub(super) async fn shows(&self, what: &str, wanted: impl Fn(&Look) -> bool) -> Result<Look> {
         let found = until(SOON, what, async || self.look().await.ok().filter(|look| wanted(look))).await;
         match found {
             Ok(look) => Ok(look),
@@ -60,7 +64,12 @@ impl<'a> Player<'a> {
         self.0.eval::<Value>(&format!("void player.seek({seconds})")).await.map(drop)
     }
 
-    fn no_fatal(look: &Look) -> Result<()> {
+    /// Plays another rendition from the next segment on: 0 is the one with the lowest rate.
+    pub(super) async fn change_to(&self, level: u32) -> Result<()> {
+        self.0.eval::<Value>(&format!("void player.changeTo({level})")).await.map(drop)
+    }
+
+    pub(super) fn no_fatal(look: &Look) -> Result<()> {
         let fatal: Vec<_> = look.errors.iter().filter(|error| error["fatal"] == true).collect();
         ensure!(fatal.is_empty(), "{fatal:?}");
         Ok(())
