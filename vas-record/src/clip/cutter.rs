@@ -262,6 +262,11 @@ impl Cutter {
 
     /// Puts the needed samples of the part into the assembly.
     fn settle(&mut self, shown: Shown) {
+        if self.part.shift.is_none()
+            && let Some(run) = &self.run
+        {
+            self.part.begin_with(shown.first, run.leader.track.is_h265());
+        }
         let (Some(run), Some(first)) = (&self.run, self.part.pending.first()) else { return };
         let is_first = self.assembly.leader.as_ref().is_none_or(|leader| leader.table.count() == 0);
         let shift = *self.part.shift.get_or_insert_with(|| {
@@ -373,6 +378,22 @@ impl Cutter {
 }
 
 impl Part {
+    /// Where the first picture shown is a key picture, nothing shown needs what is decoded before it: nor do pictures that
+    /// lead it, which go as well. That can only be told when it is known that none of these is shown.
+    ///
+    /// Players that count samples anew for an edit list that begins a group later, as ffmpeg does, would also look for a
+    /// change of parameters in the wrong place.
+    fn begin_with(&mut self, first: i64, is_h265: bool) {
+        let key = self.pending.iter().rposition(|sample| sample.key && sample.pts == first);
+        let Some(key) = key.filter(|key| *key > 0) else { return };
+        let needed = self.pending.drain(..key).count();
+        self.needed -= needed.min(self.needed);
+        let leads = |sample: &Stored| sample.pts < first;
+        self.needed -= self.pending[..self.needed].iter().filter(|sample| leads(sample)).count();
+        self.pending.retain(|sample| !leads(sample));
+        self.pending[0].restart = is_h265;
+    }
+
     /// Where its last picture ends. That of the clip lasts until the next one, which is not shown; before a gap a
     /// picture's duration may have come to hold the gap, so that it is taken to be no longer than others.
     fn end(&self, shown: Shown, last: bool) -> i64 {
