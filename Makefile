@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint bench py screenshot soak
+.PHONY: help run build dashboard test lint bench py screenshot soak
 
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
@@ -14,22 +14,30 @@ RUST_TESTS := --workspace --exclude vas-py --all-features
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## Build the server (release) and start it with two built-in cameras
+run: dashboard ## Build the dashboard and the server (release), and start it with two built-in cameras
+	cargo build --locked --release -p vas-server --features embed-dashboard
 	$(TARGET_DIR)/release/vas-server demo
 
-build: ## Build the server (release) as target/release/vas-server
+dashboard: ## Build the dashboard's files into vas-server/dashboard/dist, and hold them against their budgets
+	@scripts/setup.sh dashboard
+	npm run build --prefix vas-server/dashboard --silent
+
+build: ## Build the server (release) as target/release/vas-server; with FEATURES=embed-dashboard, its dashboard within
 	@scripts/setup.sh build
-	cargo build --locked --release -p vas-server
+	cargo build --locked --release -p vas-server $(if $(FEATURES),--features $(FEATURES))
 
 test: ## Install what the tests need, lint, and run every test but the long ones
 	@scripts/setup.sh test
 	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory dashboard
+	npm test --prefix vas-server/dashboard --silent
 	cargo build --locked $(RUST_TESTS) --bins --examples
 	cargo test --locked $(RUST_TESTS) -- --show-output
 	@$(MAKE) --no-print-directory py
 
 lint: ## Formatting, clippy, documentation, licences and bans
 	@scripts/setup.sh lint
+	npm run lint --prefix vas-server/dashboard --silent
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
@@ -59,8 +67,10 @@ py: ## Build the Python module into .venv, check its stubs and run its tests
 
 screenshot: ## Take the README's picture of the running page anew
 	@scripts/setup.sh test
-	cargo test --locked $(RUST_TESTS) --test it -- page::the_demo_plays_both_cameras
-	cp $(TARGET_DIR)/tmp/page.png docs/live.png
+	@$(MAKE) --no-print-directory dashboard
+	cargo test --locked $(RUST_TESTS) --test it -- dashboard::
+	cp $(TARGET_DIR)/tmp/dashboard/dashboard-dark.png docs/dashboard.png
+	cp $(TARGET_DIR)/tmp/dashboard/live-dark.png docs/live.png
 
 # Only unit and integration tests: with --ignored, cargo would also run the documentation's fragments.
 soak: ## The long tests, those marked #[ignore], one after the other, and each parser fuzzed for a minute

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh build|lint|py|test: installs what the machine lacks for that make target, saying what, asking nothing.
+# setup.sh build|dashboard|lint|py|test: installs what the machine lacks for that make target, saying what, asking nothing.
 # It does nothing, and takes no noticeable time, where everything is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -23,7 +23,8 @@ test_packages=(
   postgresql
   python3-gi
 )
-node_oldest=18
+node_oldest=20.19
+node_package=22
 cargo_deny=0.20.2
 moto=5.2.5
 
@@ -104,23 +105,39 @@ need_venv() {
   python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || apt_install python3 python3-venv
 }
 
-node_major() { node --version 2>/dev/null | sed -nE 's/^v([0-9]+)\..*/\1/p'; }
-
-need_node() {
-  if ! have node || ! have npm; then apt_install nodejs npm; fi
-  local major
-  major=$(node_major)
-  [ "${major:-0}" -ge "$node_oldest" ] || fail "Node $node_oldest or later is needed, this is $(node --version)"
+node_is_new() {
+  have node && have npm && printf '%s\n' "$node_oldest" "$(node --version | tr -d v)" | sort -CV
 }
 
-# What tests in the browser use: its driver, a client library and the bundler for it. npm keeps its own copy of the lock
-# file inside node_modules; a stamp tells apart a finished installation of this lock from any other.
+# Distributions have older ones; then npm itself brings a newer one, as a package.
+need_node() {
+  node_is_new && return
+  if ! have npm; then apt_install nodejs npm; fi
+  node_is_new && return
+  say "installing Node $node_package (npm), as this is $(node --version)..."
+  quietly as_root npm install --global --no-audit --no-fund "node@$node_package"
+  hash -r
+  node_is_new || fail "Node $node_oldest or later is needed, this is $(node --version)"
+}
+
+# need_npm FOLDER WHAT: the packages of a lock file. npm keeps its own copy of it inside node_modules; a stamp tells apart
+# a finished installation of this lock from any other.
+need_npm() {
+  local stamp=$1/node_modules/.installed
+  cmp -s "$1/package-lock.json" "$stamp" && return
+  say "installing $2 (npm)..."
+  npm ci --prefix "$1" --no-audit --no-fund --no-update-notifier --loglevel=error
+  cp "$1/package-lock.json" "$stamp"
+}
+
+need_dashboard_packages() {
+  need_node
+  need_npm vas-server/dashboard "the dashboard's packages: Solid, Vite, hls.js and their like"
+}
+
+# What tests in the browser use: its driver, a client library and the bundler for it.
 need_browser_packages() {
-  local stamp=tests/browser/node_modules/.installed
-  cmp -s tests/browser/package-lock.json "$stamp" && return
-  say "installing the browser tests' packages: playwright-core, mediasoup-client, hls.js, esbuild (npm)..."
-  npm ci --prefix tests/browser --no-audit --no-fund --no-update-notifier --loglevel=error
-  cp tests/browser/package-lock.json "$stamp"
+  need_npm tests/browser "the browser tests' packages: playwright-core, mediasoup-client, hls.js, esbuild"
 }
 
 # The S3 service of the tests, in an environment of its own.
@@ -134,17 +151,34 @@ need_moto() {
   printf '%s' "$moto" >"$folder/.installed"
 }
 
+# The client that holds the server against the contract, and what tries every call of the API's document.
+need_contract() {
+  local folder="${CARGO_TARGET_DIR:-target}/contract" wanted=tests/contract/requirements.txt
+  cmp -s "$wanted" "$folder/.installed" && return
+  say "installing the contract tests' packages: httpx, pytest, schemathesis, websockets (pip)..."
+  need_venv
+  python3 -m venv --clear "$folder"
+  quietly "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"
+  cp "$wanted" "$folder/.installed"
+}
+
 need_cargo
 need_compiler
 case "${1:-}" in
   build) ;;
-  lint) need_lint_tools ;;
+  dashboard) need_dashboard_packages ;;
+  lint)
+    need_lint_tools
+    need_dashboard_packages
+    ;;
   py) need_venv ;;
   test)
     need_test_packages
     need_node
     need_browser_packages
+    need_dashboard_packages
     need_moto
+    need_contract
     ;;
-  *) fail "usage: scripts/setup.sh build|lint|py|test" ;;
+  *) fail "usage: scripts/setup.sh build|dashboard|lint|py|test" ;;
 esac

@@ -4,9 +4,12 @@
 
 #![expect(clippy::print_stdout, reason = "figures that are measured are printed")]
 
+mod accounts;
 mod bundle;
 mod chromium;
+mod contract;
 mod coturn;
+mod dashboard;
 mod doors;
 mod gst_camera;
 mod layers;
@@ -14,7 +17,6 @@ mod live;
 mod load;
 mod media;
 mod network;
-mod page;
 mod ports;
 mod postgres;
 mod process;

@@ -146,12 +146,14 @@ mod tests {
     use vas_core::ports::{IndexError, RecordingRepo};
     use vas_core::testing::{bookmark, recording, repo, snapshot};
     use vas_core::{DeviceId, WallTime};
-    use vas_server::Database;
+    use vas_server::{Database, Keyring};
 
     #[tokio::test]
     async fn every_repository_works_on_postgresql() {
         let postgres = Postgres::start().await.unwrap();
-        let open = async |name| Database::connect(&postgres.database(name).await.unwrap()).await.unwrap();
+        let open = async |name| {
+            Database::connect(&postgres.database(name).await.unwrap(), Keyring::random()).await.unwrap()
+        };
         let database = open("devices").await;
         repo::devices(&database.devices()).await;
         database.close().await;
@@ -179,7 +181,7 @@ mod tests {
     async fn a_restart_is_waited_out() {
         let mut postgres = Postgres::start().await.unwrap();
         let url = postgres.database("vas").await.unwrap();
-        let database = Database::connect(&url).await.unwrap();
+        let database = Database::connect(&url, Keyring::random()).await.unwrap();
         let (index, device) = (database.recordings(), DeviceId::random());
         index.complete(&[minute(device, 0)]).await.unwrap();
 
@@ -209,7 +211,10 @@ mod tests {
     async fn writers_at_the_same_time_never_share_time() {
         let postgres = Postgres::start().await.unwrap();
         let url = postgres.database("vas").await.unwrap();
-        let [one, other] = [Database::connect(&url).await.unwrap(), Database::connect(&url).await.unwrap()];
+        let [one, other] = [
+            Database::connect(&url, Keyring::random()).await.unwrap(),
+            Database::connect(&url, Keyring::random()).await.unwrap(),
+        ];
         let device = DeviceId::random();
         for n in 0..20 {
             let rows = [minute(device, n), minute(device, n)];
@@ -234,7 +239,7 @@ mod tests {
             url.replace("postgres:", "postgre:"),
         ];
         for url in wrong {
-            let error = Database::connect(&url).await.expect_err("the URL is wrong");
+            let error = Database::connect(&url, Keyring::random()).await.expect_err("the URL is wrong");
             let mut causes = vec![format!("{error} {error:?}")];
             let mut cause = error.source();
             while let Some(inner) = cause {

@@ -45,6 +45,11 @@ impl Backoff {
         Self { config, failures: 0 }
     }
 
+    /// Draws the next waits from these bounds.
+    pub(crate) const fn set_config(&mut self, config: BackoffConfig) {
+        self.config = config;
+    }
+
     /// Failures in a row so far.
     pub(crate) const fn failures(&self) -> u32 {
         self.failures

@@ -1,6 +1,7 @@
 //! What an operator may set about ingest.
 
 use crate::backoff::BackoffConfig;
+use crate::hosts::HostPolicy;
 use std::time::Duration;
 
 /// Limits and times of the sessions with cameras.
@@ -26,6 +27,8 @@ pub struct IngestConfig {
     pub max_unit_bytes: usize,
     /// When failed sources are tried again.
     pub backoff: BackoffConfig,
+    /// The hosts that may be connected to. Default: all.
+    pub hosts: HostPolicy,
 }
 
 impl Default for IngestConfig {
@@ -40,6 +43,7 @@ impl Default for IngestConfig {
             max_connects_per_host: 4,
             max_unit_bytes: 8 << 20,
             backoff: BackoffConfig::default(),
+            hosts: HostPolicy::unrestricted(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! I/O error; everything else is told by the step that failed and the fixed start of the text. No part of that text
 //! is passed on, as it holds addresses and packets, and with them passwords that cameras take in their URLs.
 
+use crate::hosts::NotAllowed;
 use std::io;
 use std::time::Duration;
 use vas_core::model::stream::{Reason, ReasonCode};
@@ -29,6 +30,7 @@ impl HasKind for IngestError {
             ReasonCode::Timeout | ReasonCode::NoMedia => ErrorKind::Timeout,
             ReasonCode::Unauthorized => ErrorKind::Unauthorized,
             ReasonCode::NotFound => ErrorKind::NotFound,
+            ReasonCode::NotAllowed => ErrorKind::Forbidden,
             ReasonCode::HostUnreachable | ReasonCode::ConnectionRefused | ReasonCode::Disconnected => {
                 ErrorKind::Unavailable
             }
@@ -224,6 +226,11 @@ pub(crate) fn unresolved(endpoint: &str) -> Reason {
         ReasonCode::HostUnreachable,
         format!("the host name of {endpoint} can't be resolved; check the address"),
     )
+}
+
+/// The host is not to be connected to.
+pub(crate) fn not_allowed(why: NotAllowed, endpoint: &str) -> Reason {
+    Reason::new(ReasonCode::NotAllowed, format!("{endpoint} {why}"))
 }
 
 /// `step` took longer than `limit`.

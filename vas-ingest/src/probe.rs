@@ -55,6 +55,15 @@ pub struct ProbedTrack {
 /// # Errors
 /// The camera can't be read; the reason is the one that a started stream would have.
 pub async fn probe(source: &Source, timeout: Duration) -> Result<Probe, IngestError> {
+    probe_with(source, timeout, &IngestConfig::default()).await
+}
+
+/// The same with the limits of `config`; its times are not used.
+pub(crate) async fn probe_with(
+    source: &Source,
+    timeout: Duration,
+    config: &IngestConfig,
+) -> Result<Probe, IngestError> {
     if source.is_publisher() {
         return Ok(Probe { tracks: Vec::new(), video_ssrc: None });
     }
@@ -62,7 +71,8 @@ pub async fn probe(source: &Source, timeout: Duration) -> Result<Probe, IngestEr
     let (deadline, end) = (now + timeout - timeout / TEARDOWN_SHARE, now + timeout);
     let group = Arc::new(SessionGroup::default());
     let endpoint = source.endpoint();
-    let looked = timeout_at(deadline, look(source, timeout, deadline, &group)).await;
+    let config = IngestConfig { connect_timeout: timeout, request_timeout: timeout, ..config.clone() };
+    let looked = timeout_at(deadline, look(source, &config, deadline, &group)).await;
     let _ = timeout_at(end, session::await_teardown(&group, timeout)).await;
     looked
         .unwrap_or_else(|_| Err(failure::timeout(Step::Describe, timeout, &endpoint)))
@@ -71,15 +81,14 @@ pub async fn probe(source: &Source, timeout: Duration) -> Result<Probe, IngestEr
 
 async fn look(
     source: &Source,
-    limit: Duration,
+    config: &IngestConfig,
     deadline: Instant,
     group: &Arc<SessionGroup>,
 ) -> Result<Probe, Reason> {
-    let config = IngestConfig { connect_timeout: limit, request_timeout: limit, ..IngestConfig::default() };
-    let opened = session::open(source, &config, group.clone()).await?;
+    let opened = session::open(source, config, group.clone()).await?;
     let mut probe = described(&opened);
     // What the description says is an answer already; the camera may be slow to send.
-    let listening = deadline.checked_sub(limit / TEARDOWN_SHARE).unwrap_or(deadline);
+    let listening = deadline.checked_sub(config.connect_timeout / TEARDOWN_SHARE).unwrap_or(deadline);
     let mut heard = Heard::default();
     let _ = timeout_at(listening, listen(opened, &mut heard)).await;
     probe.video_ssrc = heard.ssrc;

@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "figures that are measured are printed")]
 
 use anyhow::{Context, Result, ensure};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sea_orm::sqlx::{self, Row, SqlitePool};
 use std::path::Path;
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use vas_core::model::{Group, Recording, RecordingState, TenantId, WallRange};
 use vas_core::ports::RecordingRepo;
 use vas_core::{DeviceId, RecordingId, StreamId, WallTime};
-use vas_server::{Database, SqlRecordings};
+use vas_server::{Database, Keyring, SqlRecordings};
 
 const CAMERAS: i64 = 20;
 /// Files of each camera, a minute each: 17 days, or some hours for a short run.
@@ -27,6 +28,10 @@ const ROUNDS: i64 = 50;
 const MINUTE: i64 = 60_000_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+const MONTH: i64 = 30 * DAY;
+/// Buckets of a timeline, and cameras that one shows.
+const BUCKETS: usize = 512;
+const LANES: usize = 9;
 const START: WallTime = WallTime::from_unix_micros(1_795_305_600_000_000);
 /// What the design asks of a timeline and of a playlist.
 const TARGET: Duration = Duration::from_millis(20);
@@ -48,7 +53,7 @@ async fn measure(files: i64) -> Result<()> {
     let url = format!("sqlite://{}", file.display());
     let devices: Vec<_> = (0..CAMERAS).map(|_| DeviceId::random()).collect();
 
-    let database = Database::connect(&url).await?;
+    let database = Database::connect(&url, Keyring::random()).await?;
     let begin = Instant::now();
     fill(&database.recordings(), &devices, files).await?;
     let (rows, took) = (CAMERAS * files, begin.elapsed());
@@ -61,7 +66,7 @@ async fn measure(files: i64) -> Result<()> {
     database.close().await;
 
     let begin = Instant::now();
-    let database = Database::connect(&url).await?;
+    let database = Database::connect(&url, Keyring::random()).await?;
     let unfinished = database.recordings().unfinished(1_000).await?;
     println!("from opening the database to knowing what is unfinished: {:.1} ms", millis(begin.elapsed()));
     ensure!(unfinished.is_empty(), "all rows are complete");
@@ -86,6 +91,9 @@ async fn ask(index: &SqlRecordings, bare: &SqlitePool, devices: &[DeviceId], fil
         let heads = times.take("timeline of a day", index.heads(device, None, day, u64::MAX)).await?;
         let floor = times.take("  the same heads, bare", read(bare, BARE_HEADS, device, day)).await?;
         ensure!(heads.len().abs_diff(floor.len()) <= 1, "{} and {} rows", heads.len(), floor.len());
+        let tile = when(round, MONTH.min(files * MINUTE));
+        let sums = times.take("timeline of a month, 9 cameras", month(index, devices, round, tile)).await?;
+        ensure!(sums > 0, "there are recordings in every month");
         let rows = times.take("playlist of an hour", index.range(device, 0, hour, u64::MAX)).await?;
         let floor = times.take("  the same rows, bare", read(bare, BARE_ROWS, device, hour)).await?;
         ensure!(rows.len().abs_diff(floor.len()) <= 1, "{} and {} rows", rows.len(), floor.len());
@@ -101,6 +109,15 @@ async fn ask(index: &SqlRecordings, bare: &SqlitePool, devices: &[DeviceId], fil
     }
     times.print();
     Ok(())
+}
+
+/// What the lanes of a timeline of a month are made of: four at a time, as the server asks.
+async fn month(index: &SqlRecordings, devices: &[DeviceId], round: i64, tile: WallRange) -> Result<usize> {
+    let width = tile.micros() / BUCKETS as i64;
+    let lanes = devices.iter().cycle().skip(round as usize % devices.len()).take(LANES);
+    let sums = stream::iter(lanes).map(|&device| index.density(device, 0, tile.start, width, BUCKETS));
+    let sums: Vec<_> = sums.buffered(4).try_collect().await?;
+    Ok(sums.iter().flatten().flatten().count())
 }
 
 /// Stores files as recorders do: those of all cameras, minute by minute.

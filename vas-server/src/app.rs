@@ -1,22 +1,31 @@
 //! The whole server: started, driven and stopped as one.
 
-use crate::config::{Config, Invalid};
+mod settings;
+
+pub(crate) use settings::supervisor_for_checks;
+
+use crate::auth::{Auth, AuthStartError};
+use crate::config::{Config, Invalid, LiveConfig, Loaded, Sources};
 #[cfg(feature = "test-camera")]
 use crate::control::NewDevice;
 use crate::control::captures::Captures;
+use crate::control::dashboard::Dashboard;
+use crate::control::events::Events;
 use crate::control::{Control, Live, Parts, Recordings};
 use crate::db::{Database, DatabaseError};
-use crate::http::{self, HttpState};
+use crate::http::{self, HttpState, ListenError, Listeners};
+use crate::instance::Instance;
+use crate::reload::{Reloader, Statuses};
+use settings::{Renewable, ingest_config, sfu_config, whip_config};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use vas_core::hub::StreamHub;
 use vas_core::ports::RepoError;
 use vas_core::{ErrorKind, HasKind, SharedClock, SystemClock, TaskScope};
-use vas_ingest::{BackoffConfig, IngestConfig, Supervisor};
-use vas_sfu::whip::{WhipConfig, WhipServer};
-use vas_sfu::{IceServerConfig, Sfu, SfuConfig};
+use vas_ingest::Supervisor;
+use vas_sfu::Sfu;
+use vas_sfu::whip::WhipServer;
 
 /// Bounds on the steps of a shutdown: 10 s in all.
 const HTTP_DEADLINE: Duration = Duration::from_secs(2);
@@ -38,22 +47,18 @@ pub enum StartError {
     /// The database can't be opened.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// There are no accounts.
+    #[error(transparent)]
+    Accounts(#[from] AuthStartError),
     /// What is stored can't be read.
     #[error("can't read the streams that are to run")]
     Resume(#[source] RepoError),
     /// The media port can't be used.
     #[error("media port: {0}")]
     Media(#[source] vas_sfu::StartError),
-    /// The HTTP port can't be used.
-    #[error(
-        "can't listen on {address} for HTTP: {source}; choose another with --http-listen or stop what uses it"
-    )]
-    Http {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
+    /// A port of HTTP can't be used.
+    #[error(transparent)]
+    Http(#[from] ListenError),
 }
 
 impl HasKind for StartError {
@@ -61,9 +66,10 @@ impl HasKind for StartError {
         match self {
             Self::Config(_) => ErrorKind::InvalidInput,
             Self::Database(error) => error.kind(),
+            Self::Accounts(error) => error.kind(),
             Self::Resume(error) => error.kind(),
             Self::Media(error) => error.kind(),
-            Self::Http { .. } => ErrorKind::Conflict,
+            Self::Http(error) => error.kind(),
         }
     }
 }
@@ -74,6 +80,12 @@ impl HasKind for StartError {
 pub struct Addresses {
     /// Pages and API.
     pub http: SocketAddr,
+    /// WebSockets alone, besides.
+    pub ws: Option<SocketAddr>,
+    /// Where clients are sent to TLS.
+    pub redirect: Option<SocketAddr>,
+    /// SHA-256 of the certificate, where pages and API come with TLS.
+    pub fingerprint: Option<String>,
     /// Media, UDP.
     pub media: Vec<SocketAddr>,
 }
@@ -90,7 +102,14 @@ impl Addresses {
                 std::net::Ipv6Addr::LOCALHOST.into()
             });
         }
-        format!("http://{address}/")
+        let scheme = if self.fingerprint.is_some() { "https" } else { "http" };
+        format!("{scheme}://{address}/")
+    }
+
+    /// Every port on which something answers.
+    fn ports(&self) -> Vec<u16> {
+        let http = [Some(self.http), self.ws, self.redirect].into_iter().flatten();
+        http.chain(self.media.iter().copied()).map(|address| address.port()).collect()
     }
 }
 
@@ -103,6 +122,10 @@ pub struct App {
     supervisor: Supervisor,
     sfu: Sfu,
     database: Database,
+    settings: LiveConfig,
+    reloads: Statuses,
+    clock: SharedClock,
+    instance: Option<Instance>,
     scopes: Scopes,
 }
 
@@ -127,25 +150,32 @@ impl App {
         // Whoever links two providers of cryptography must choose one; this is the only one here.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let clock: SharedClock = SystemClock::shared();
-        let database = Database::connect(&config.database_url()).await?;
+        let database = Database::open(config).await?;
         // Bound early: a server that can't be reached must not touch cameras.
-        let address = config.http.listen;
-        let listener =
-            TcpListener::bind(address).await.map_err(|source| StartError::Http { address, source })?;
-        let http = listener.local_addr().map_err(|source| StartError::Http { address, source })?;
+        let listeners = Listeners::bind(config, &clock).await?;
 
         let scopes = Scopes::default();
         let hub = StreamHub::default();
         let sfu =
             Sfu::start(sfu_config(config), &scopes.viewers, clock.clone()).map_err(StartError::Media)?;
-        let supervisor = Supervisor::new(hub.clone(), &scopes.ingest, clock.clone(), ingest_config(config));
+        let addresses = Addresses {
+            http: listeners.address(),
+            ws: listeners.ws_address(),
+            redirect: listeners.redirect_address(),
+            fingerprint: listeners.fingerprint(),
+            media: sfu.local_addresses().to_vec(),
+        };
+        let ingest = ingest_config(config, addresses.ports())?;
+        let supervisor = Supervisor::new(hub.clone(), &scopes.ingest, clock.clone(), ingest);
         let live = Live::new(sfu.create_router(), hub.clone(), scopes.viewers.child());
         let whip = WhipServer::new(hub.clone(), whip_config(config), &scopes.viewers, clock.clone());
         let recordings =
             Recordings::start(config, &database, hub.clone(), clock.clone(), &scopes.recordings)?;
         recordings.settled(RECORDINGS_PATIENCE).await;
+        let events = Events::new(clock.clone());
         let parts = Parts {
             devices: database.devices(),
+            options: database.device_options(),
             streams: database.streams(),
             supervisor: supervisor.clone(),
             live,
@@ -154,19 +184,28 @@ impl App {
                 &database,
                 recordings.clone(),
                 hub.clone(),
+                events.clone(),
                 clock.clone(),
                 &scopes.recordings,
             ),
+            events,
+            dashboard: Dashboard::new(&database, recordings.clone(), sfu.clone(), hub.clone(), clock.clone()),
             recordings,
             clock: clock.clone(),
         };
         let control = Control::new(parts, scopes.http.child(), &scopes.history);
+        control.serve_dashboard(&scopes.http);
+        let instance = Instance::take(&config.data_dir, &addresses.page());
         let app = Self {
-            addresses: Addresses { http, media: sfu.local_addresses().to_vec() },
+            addresses,
             control,
             supervisor,
             sfu,
             database,
+            settings: LiveConfig::new(config.clone()),
+            reloads: Statuses::default(),
+            clock: clock.clone(),
+            instance,
             scopes,
         };
         match app.control.resume().await {
@@ -177,16 +216,48 @@ impl App {
                 return Err(StartError::Resume(error));
             }
         }
-        let state = HttpState::new(app.control.clone(), app.database.clone(), hub, clock, config);
-        http::serve(listener, http::router(&state), &config.http, &app.scopes.http);
-        if !app.addresses.http.ip().is_loopback() {
+        let auth = match Auth::start(&config.auth, &app.database, clock.clone(), &app.scopes.history).await {
+            Ok(auth) => auth,
+            Err(error) => {
+                app.stop().await;
+                return Err(error.into());
+            }
+        };
+        let state = HttpState::new(
+            &app.control,
+            auth.clone(),
+            app.database.clone(),
+            hub,
+            clock,
+            app.settings.clone(),
+            app.reloads.clone(),
+            app.sfu.clone(),
+        );
+        listeners.serve(&http::router(&state), &app.settings, &app.scopes.http);
+        if auth.is_open() && !app.addresses.http.ip().is_loopback() {
             tracing::warn!(
                 address = %app.addresses.http,
-                "whoever reaches this address may see and change everything: there are no accounts yet"
+                "auth.mode is open: whoever reaches this address may see and change everything"
             );
+        }
+        if let Some(fingerprint) = &app.addresses.fingerprint {
+            tracing::info!(fingerprint, "SHA-256 of the certificate");
         }
         tracing::info!(http = %app.addresses.http, media = ?app.addresses.media, "started");
         Ok(app)
+    }
+
+    /// Reads the settings anew on SIGHUP and when the configuration file changes. `loaded` is what the server was started
+    /// with, out of `sources`. What can change while it runs does; no viewer notices.
+    pub fn follow(&self, sources: Sources, loaded: &Loaded) {
+        let parts = Renewable {
+            supervisor: self.supervisor.clone(),
+            sfu: self.sfu.clone(),
+            recordings: self.control.recordings().clone(),
+            own_ports: self.addresses.ports(),
+        };
+        let (live, reloads, clock) = (self.settings.clone(), self.reloads.clone(), self.clock.clone());
+        Reloader::new(sources, loaded, live, reloads, clock, parts).run(&self.scopes.http);
     }
 
     /// Where it listens.
@@ -204,7 +275,7 @@ impl App {
         sub_url: Option<String>,
     ) -> Result<(), crate::control::ControlError> {
         let description = Some("built-in test camera".to_owned());
-        let new = NewDevice { name, url, sub_url, description, location: None };
+        let new = NewDevice { name, url, sub_url, description, ..NewDevice::default() };
         let device = self.control.add_device(new).await?;
         self.control.start(device.id).await?;
         Ok(())
@@ -223,6 +294,10 @@ impl App {
         let recordings = self.scopes.recordings.shutdown(Duration::from_millis(500)).await;
         let history = self.scopes.history.shutdown(DATABASE_DEADLINE).await;
         let database = tokio::time::timeout(DATABASE_DEADLINE, self.database.close()).await.is_ok();
+        // For whoever comes next, though handles of this one may still be about.
+        if let Some(instance) = self.instance {
+            instance.release();
+        }
         let ended = http && media && viewers && ingest && recorded && recordings && history && database;
         if ended {
             tracing::info!("stopped");
@@ -243,72 +318,19 @@ impl App {
     }
 }
 
-/// Runs the server until `shutdown` completes, then stops it in order.
+/// Runs the server with what was loaded out of `sources` until `shutdown` completes, then stops it in order. Changes of
+/// the settings are followed.
 ///
 /// # Errors
 /// As for [`App::start`].
-pub async fn run(config: &Config, shutdown: impl Future<Output = ()>) -> Result<(), StartError> {
-    let app = App::start(config).await?;
+pub async fn run(
+    sources: Sources,
+    loaded: &Loaded,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    let app = App::start(&loaded.config).await?;
+    app.follow(sources, loaded);
     shutdown.await;
     app.stop().await;
     Ok(())
-}
-
-fn sfu_config(config: &Config) -> SfuConfig {
-    let media = &config.media;
-    let mut sfu = SfuConfig::on_port(media.port)
-        .public_addresses(media.public_addresses.clone())
-        .shards(media.threads as usize);
-    sfu.announce_local = media.announce_local;
-    sfu.tcp = media.tcp;
-    sfu.ice_servers = ice_servers(config);
-    sfu.max_transports = media.max_viewers as usize;
-    sfu.max_viewers_per_stream = media.max_viewers_per_stream as usize;
-    sfu.max_viewers_per_address = match media.max_viewers_per_address {
-        0 => usize::MAX,
-        limit => limit as usize,
-    };
-    sfu.max_egress_bps = u64::from(media.max_egress_mbps) * 1_000_000;
-    sfu
-}
-
-fn ice_servers(config: &Config) -> Vec<IceServerConfig> {
-    let (stun, turn) = (&config.media.ice_servers, &config.turn);
-    let mut servers = Vec::new();
-    if !stun.is_empty() {
-        servers.push(IceServerConfig::open(stun.clone()));
-    }
-    if !turn.urls.is_empty() {
-        let (urls, secret) = (turn.urls.clone(), turn.secret.secret().clone());
-        servers.push(if turn.secret.is_empty() {
-            IceServerConfig::with_password(urls, turn.username.clone(), turn.password.secret().clone())
-        } else {
-            IceServerConfig::with_secret(urls, secret, turn.ttl_seconds.into())
-        });
-    }
-    servers
-}
-
-fn whip_config(config: &Config) -> WhipConfig {
-    let mut whip = WhipConfig::default();
-    whip.public_addresses = config.media.public_addresses.clone();
-    whip.announce_local = config.media.announce_local;
-    whip.ports = config.publishers.first_port..=config.publishers.last_port;
-    whip.max_sessions = config.publishers.max as usize;
-    whip.media_timeout = Duration::from_secs(config.ingest.media_timeout_seconds.into());
-    whip
-}
-
-fn ingest_config(config: &Config) -> IngestConfig {
-    let limits = &config.ingest;
-    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-    let mut ingest = IngestConfig::default();
-    ingest.connect_timeout = seconds(limits.connect_timeout_seconds);
-    ingest.request_timeout = seconds(limits.request_timeout_seconds);
-    ingest.media_timeout = seconds(limits.media_timeout_seconds);
-    ingest.max_connects = limits.max_connects as usize;
-    ingest.max_connects_per_host = limits.max_connects_per_host as usize;
-    ingest.backoff =
-        BackoffConfig::between(seconds(limits.backoff_min_seconds), seconds(limits.backoff_max_seconds));
-    ingest
 }

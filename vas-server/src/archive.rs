@@ -86,7 +86,7 @@ impl Archive {
         let scope = TaskScope::new();
         scope.cancel();
         let storage = recording::open_storage(config, access, &SystemClock::shared(), &scope).await?;
-        let database = Database::connect(&config.database_url()).await?;
+        let database = Database::open(config).await?;
         let library = Library::of_complete(Arc::new(database.recordings()), storage.store);
         Ok(Self { database, library, spool: storage.spool, zone, _lock: storage.lock })
     }

@@ -1,5 +1,8 @@
 //! The command line.
 
+use crate::cli_accounts::{ClientCommand, UserCommand};
+use crate::cli_devices::DeviceCommand;
+use crate::cli_import::ImportOptions;
 use crate::cli_recordings::RecordingsCommand;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -18,9 +21,14 @@ Examples:
   vas-server recordings verify                is all of it whole?
   vas-server recordings export --device Gate --from 2026-11-22T10:00:00Z --to 2026-11-22T10:05:00Z -o gate.mp4
 
-  curl -X POST http://127.0.0.1:8080/api/v1/devices -H 'Content-Type: application/json' \\
-       -d '{\"name\": \"Gate\", \"rtsp_url\": \"rtsp://user:password@192.0.2.10:554/stream\"}'
-  curl -X POST http://127.0.0.1:8080/api/v1/devices/ID/start-stream";
+  vas-server user add anna --role operator    an account; the password is asked for
+  vas-server device add Gate rtsp://user:password@192.0.2.10:554/stream --start
+  vas-server device list --server http://127.0.0.1:8080 --token TOKEN
+  vas-server import go2rtc.yaml               what would be added; --apply adds it
+  vas-server completion bash > /etc/bash_completion.d/vas-server
+
+Exit codes: 0 done; 1 it failed, or what was checked is not well; 2 the command line is wrong; 130 stopped by a second
+signal.";
 
 /// Video Aggregation Service: RTSP cameras live in the browser.
 #[derive(Debug, Parser)]
@@ -40,13 +48,50 @@ pub(crate) enum Command {
     /// Serve two built-in cameras: the quickest way to see a picture
     #[cfg(feature = "test-camera")]
     Demo(DemoOptions),
-    /// Check the configuration and open the database, then end
-    Check,
+    /// Check settings, database, disk, ports and clock, then end
+    Check(CheckOptions),
     /// Print every setting with its default and what it is for
-    Config,
+    Config(ConfigOptions),
+    /// Add, list and change users
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Add, list and delete clients: programs that call the API
+    #[command(subcommand)]
+    Client(ClientCommand),
+    /// Add, list and change devices, on a running server or in the database
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// Take over the cameras of a MediaMTX, go2rtc or Frigate configuration
+    Import(ImportOptions),
+    /// Print the description of the API (OpenAPI 3.1)
+    Openapi,
     /// List, verify, repair and export what was recorded
     #[command(subcommand)]
     Recordings(RecordingsCommand),
+    /// Print what completes commands in a shell
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How to check.
+#[derive(Debug, Args)]
+pub(crate) struct CheckOptions {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What to print of the settings.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigOptions {
+    /// The JSON schema of the configuration file
+    #[arg(long, conflicts_with = "effective")]
+    pub(crate) schema: bool,
+    /// The settings in force, each with where it comes from; secrets are masked
+    #[arg(long)]
+    pub(crate) effective: bool,
 }
 
 /// Settings on the command line; they win over the environment and the file.

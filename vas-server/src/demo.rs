@@ -81,7 +81,10 @@ impl Demo {
     pub async fn start(config: &Config, demo: &DemoConfig) -> Result<Self, DemoError> {
         let built_in = built_in(demo);
         let cameras = start_cameras(demo.rtsp_port, &built_in)?;
-        let app = App::start(config).await?;
+        // They are on this machine, where cameras are not connected to unless they are named.
+        let mut config = config.clone();
+        config.ingest.allow_hosts.push(cameras.local_addr().to_string());
+        let app = App::start(&config).await?;
         let mut urls = Vec::new();
         for BuiltIn { name, path, sub, .. } in built_in {
             let url = cameras.url(&path);

@@ -14,14 +14,29 @@
 
 pub mod app;
 pub mod archive;
+pub mod auth;
+pub mod checkup;
 pub mod config;
 mod control;
 mod db;
 #[cfg(feature = "test-camera")]
 pub mod demo;
 mod http;
+pub mod import;
+mod instance;
+mod key_file;
+mod keyring;
 pub mod logging;
+pub mod portable;
+pub mod registry;
+mod reload;
+mod rfc3339;
 mod ws;
 
 pub use app::{Addresses, App, StartError, run};
-pub use db::{Database, DatabaseError, SqlBookmarks, SqlDevices, SqlRecordings, SqlSnapshots, SqlStreams};
+pub use db::{
+    Database, DatabaseError, DeviceOptions, DeviceTransport, Filled, SqlBookmarks, SqlDeviceOptions,
+    SqlDevices, SqlRecordings, SqlSnapshots, SqlStreams,
+};
+pub use http::{ListenError, TlsError, openapi};
+pub use keyring::{Keyring, KeyringError};

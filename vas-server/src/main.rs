@@ -1,22 +1,34 @@
 //! The program `vas-server`: reads the command line and the configuration, and runs the library.
 
 mod cli;
+mod cli_accounts;
+mod cli_backend;
+mod cli_devices;
+mod cli_import;
+mod cli_output;
 mod cli_recordings;
 mod cli_table;
 
 use anyhow::{Context, Result};
-use clap::Parser;
-use cli::{Cli, Command};
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command, ConfigOptions};
+use cli_output::Output;
+use serde_json::json;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use vas_core::TaskScope;
-use vas_server::config::{Config, DEFAULT_TOML, Loaded};
-use vas_server::{Database, logging};
+use vas_server::checkup::{self, Finding, Verdict};
+use vas_server::config::{AuthMode, Config, ConfigError, DEFAULT_TOML, Loaded, Sources, nearest_variable};
+use vas_server::logging;
 
 /// What a demo without a folder of its own keeps of its recordings, in MB.
 #[cfg(feature = "test-camera")]
 const DEMO_RECORDINGS_MB: u32 = 500;
+
+const UNKNOWN_VARIABLE: &str =
+    "this environment variable looks like a setting and is none; see `vas-server config`";
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -33,11 +45,15 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    if matches!(cli.command, Some(Command::Config)) {
-        say(DEFAULT_TOML)?;
+    if let Some(text) = printed(cli.command.as_ref()) {
+        say(&text)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let loaded = cli.settings.sources().load()?;
+    let sources = cli.settings.sources();
+    let loaded = match (sources.load(), &cli.command) {
+        (Err(error), Some(Command::Check(options))) => return told(&not_loaded(&error, options.json)),
+        (loaded, _) => loaded?,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("vas")
@@ -45,11 +61,20 @@ fn run(cli: Cli) -> Result<ExitCode> {
         .context("can't start the runtime")?;
     let result = runtime.block_on(async {
         match cli.command.unwrap_or(Command::Serve) {
-            Command::Serve => serve(&started(loaded)?).await,
+            Command::Serve => serve(sources, &loaded).await,
             #[cfg(feature = "test-camera")]
-            Command::Demo(options) => demo(started(loaded)?, &options).await,
-            Command::Check => check(&loaded).await,
-            Command::Config => Ok(()),
+            Command::Demo(options) => {
+                started(&loaded)?;
+                let is_told = loaded.is_set("auth.mode");
+                demo(loaded.config, is_told, &options).await
+            }
+            Command::Config(_) => say(&loaded.effective()),
+            Command::Completion { .. } | Command::Openapi => Ok(()),
+            Command::Check(options) => return told(&report(&checkup::check(&loaded).await, options.json)),
+            Command::User(command) => return told(&cli_accounts::users(&loaded.config, &command).await?),
+            Command::Client(command) => return told(&cli_accounts::clients(&loaded.config, &command).await?),
+            Command::Device(command) => return told(&cli_devices::run(&loaded.config, &command).await?),
+            Command::Import(options) => return told(&cli_import::run(&loaded.config, &options).await?),
             Command::Recordings(command) => {
                 let report = cli_recordings::run(&loaded.config, &command).await?;
                 say(&report.text)?;
@@ -63,27 +88,46 @@ fn run(cli: Cli) -> Result<ExitCode> {
     result
 }
 
-/// Starts logging and tells what is odd about the configuration.
-fn started(Loaded { config, unknown_variables }: Loaded) -> Result<Config> {
-    logging::init(&config.log)?;
-    for name in unknown_variables {
-        tracing::warn!(
-            name,
-            "this environment variable looks like a setting and is none; see `vas-server config`"
-        );
+/// What commands print that need no settings.
+fn printed(command: Option<&Command>) -> Option<String> {
+    match command? {
+        Command::Config(ConfigOptions { schema: true, .. }) => {
+            Some(format!("{:#}\n", vas_server::config::schema()))
+        }
+        Command::Config(ConfigOptions { effective: false, .. }) => Some(DEFAULT_TOML.to_owned()),
+        Command::Openapi => Some(vas_server::openapi()),
+        Command::Completion { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "vas-server", &mut script);
+            Some(String::from_utf8_lossy(&script).into_owned())
+        }
+        _ => None,
     }
-    Ok(config)
 }
 
-async fn serve(config: &Config) -> Result<()> {
+/// Starts logging and tells what is odd about the configuration.
+fn started(loaded: &Loaded) -> Result<()> {
+    logging::init(&loaded.config.log)?;
+    for name in &loaded.unknown_variables {
+        tracing::warn!(name, meant = nearest_variable(name), "{UNKNOWN_VARIABLE}");
+    }
+    Ok(())
+}
+
+async fn serve(sources: Sources, loaded: &Loaded) -> Result<()> {
+    started(loaded)?;
     let signals = Signals::new()?;
-    vas_server::run(config, signals.shutdown()).await?;
+    vas_server::run(sources, loaded, signals.shutdown()).await?;
     Ok(())
 }
 
 #[cfg(feature = "test-camera")]
-async fn demo(mut config: Config, options: &cli::DemoOptions) -> Result<()> {
+async fn demo(mut config: Config, is_told: bool, options: &cli::DemoOptions) -> Result<()> {
     let signals = Signals::new()?;
+    // Nobody but this machine reaches it: a first look needs no password.
+    if !is_told && config.http.listen.ip().is_loopback() {
+        config.auth.mode = AuthMode::Open;
+    }
     // Without a folder of its own a demo leaves nothing behind, and what it records stays small.
     let folder = (config.database.url.is_empty() && config.data_dir == Config::default().data_dir)
         .then(|| std::env::temp_dir().join(format!("vas-demo-{}", std::process::id())));
@@ -101,13 +145,34 @@ async fn demo(mut config: Config, options: &cli::DemoOptions) -> Result<()> {
     Ok(())
 }
 
-async fn check(loaded: &Loaded) -> Result<()> {
-    let config = &loaded.config;
-    Database::connect(&config.database_url()).await?.close().await;
-    for name in &loaded.unknown_variables {
-        say(&format!("warning: {name} looks like a setting and is none\n"))?;
+/// Prints what a command found; its exit code.
+fn told(output: &Output) -> Result<ExitCode> {
+    say(&output.text)?;
+    Ok(if output.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a check tells where the settings can't be read.
+fn not_loaded(error: &ConfigError, json: bool) -> Output {
+    let finding = Finding { subject: "settings", verdict: Verdict::Bad, text: error.to_string() };
+    report(&[finding], json)
+}
+
+/// What a check found, as it is printed.
+fn report(findings: &[Finding], json: bool) -> Output {
+    let mut text = String::new();
+    let width = findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or(0);
+    let mut values = Vec::new();
+    for Finding { subject, verdict, text: more } in findings {
+        let (mark, name) = match verdict {
+            Verdict::Good => ('✓', "good"),
+            Verdict::Odd => ('!', "odd"),
+            Verdict::Bad => ('✗', "bad"),
+        };
+        let _ = writeln!(text, "{mark} {subject:<width$}  {more}");
+        values.push(json!({ "subject": subject, "verdict": name, "text": more }));
     }
-    say(&format!("configuration and database are fine; HTTP would listen on {}\n", config.http.listen))
+    let ok = findings.iter().all(|finding| finding.verdict != Verdict::Bad);
+    Output::new(json, &json!({ "ok": ok, "findings": values }), text, ok)
 }
 
 fn say(text: &str) -> Result<()> {

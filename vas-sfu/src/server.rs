@@ -42,6 +42,8 @@ struct Inner {
     running: watch::Receiver<usize>,
     candidates: Mutex<(Instant, Vec<Candidate>)>,
     admission: Arc<Admission>,
+    /// Who is let in and what viewers are told of; see [`Sfu::renew`].
+    renewed: Mutex<Arc<SfuConfig>>,
     counters: Vec<Arc<ShardCounters>>,
 }
 
@@ -113,6 +115,7 @@ impl Sfu {
         }
         let fresh = (clock.now(), candidates::gather(&config, &bound));
         let inner = Inner {
+            renewed: Mutex::new(Arc::new(config.clone())),
             config,
             clock,
             scope: scope.child(),
@@ -149,8 +152,18 @@ impl Sfu {
     /// secret. Of its name letters, digits and `-_.` count.
     #[must_use]
     pub fn ice_servers(&self, user: &str) -> Vec<IceServer> {
-        let Inner { config, clock, identity, .. } = &*self.inner;
-        turn::ice_servers(&config.ice_servers, user, clock.wall(), &**identity.provider())
+        let Inner { clock, identity, .. } = &*self.inner;
+        turn::ice_servers(&self.renewed().ice_servers, user, clock.wall(), &**identity.provider())
+    }
+
+    /// Has from now on what `config` says of STUN and TURN servers, of viewers of one stream and from one address, and of
+    /// what leaves this machine. Its other settings hold from the start to the end. No viewer is sent away.
+    pub fn renew(&self, config: SfuConfig) {
+        *self.inner.renewed.lock() = Arc::new(config);
+    }
+
+    fn renewed(&self) -> Arc<SfuConfig> {
+        self.inner.renewed.lock().clone()
     }
 
     pub(crate) fn scope(&self) -> &TaskScope {
@@ -171,7 +184,7 @@ impl Sfu {
         client: Option<IpAddr>,
     ) -> Result<WebRtcTransport, TransportError> {
         let Inner { routes, identity, config, clock, admission, .. } = &*self.inner;
-        let admitted = admission.admit(config, client)?;
+        let admitted = admission.admit(&self.renewed(), client)?;
         WebRtcTransport::new(router, routes, identity, config.max_transports, admitted, clock.now())
     }
 
@@ -187,7 +200,7 @@ impl Sfu {
 
     /// Whether one more viewer of a producer is let in.
     pub(crate) fn admit_consumer(&self, producer: &Producer) -> Result<(), AdmissionError> {
-        let config = &self.inner.config;
+        let config = &*self.renewed();
         admit_to_stream(config, producer.consumers())?;
         if config.max_egress_bps == 0 {
             return Ok(());

@@ -39,6 +39,8 @@ impl Node {
             .args(["serve", "--media-port", "0", "--http-listen", &format!("127.0.0.1:{http}")])
             .arg("--data-dir")
             .arg(data.path())
+            .env("VAS_AUTH_MODE", "open")
+            .env("VAS_INGEST_ALLOW_HOSTS", "127.0.0.0/8")
             .env("VAS_INGEST_BACKOFF_MAX_SECONDS", "1");
         command.envs(settings.iter().cloned());
         let process = Process::spawn("vas-server", command)?;

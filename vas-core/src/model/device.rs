@@ -68,7 +68,11 @@ impl HasKind for CameraUrlError {
 
 /// The URL of a camera as its owner gave it, credentials included. Prints with its password masked.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct CameraUrl(String);
+pub struct CameraUrl {
+    text: String,
+    /// The text is what a database holds of a URL that can't be decrypted.
+    is_sealed: bool,
+}
 
 impl CameraUrl {
     /// Takes an RTSP URL, or `whip://name` for a camera that publishes by itself; white space around it is dropped. Only
@@ -88,38 +92,51 @@ impl CameraUrl {
         if rest.is_empty() || rest.starts_with(['/', '?', '#']) {
             return Err(CameraUrlError::NoHost);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self::restore(text.to_owned()))
     }
 
     /// A URL that was stored before, taken as it is.
     #[must_use]
     pub fn restore(text: String) -> Self {
-        Self(text)
+        Self { text, is_sealed: false }
+    }
+
+    /// A URL that was stored encrypted and can't be decrypted now, because the key is missing. It is kept as it is
+    /// stored, so that it can be read again when the key is back.
+    #[must_use]
+    pub fn sealed(text: String) -> Self {
+        Self { text, is_sealed: true }
+    }
+
+    /// What is stored of a URL that can't be decrypted; `None` for one that can be read.
+    #[must_use]
+    pub fn as_sealed(&self) -> Option<&str> {
+        self.is_sealed.then_some(self.text.as_str())
     }
 
     /// Whether it is that of a camera which publishes by itself, and is not connected to.
     #[must_use]
     pub fn is_publisher(&self) -> bool {
-        self.0.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("whip:"))
+        self.expose().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("whip:"))
     }
 
-    /// The URL with its password, for the one call that needs it.
+    /// The URL with its password, for the one call that needs it; empty where it can't be decrypted.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        if self.is_sealed { "" } else { &self.text }
     }
 
-    /// The URL as it may be shown: `rtsp://user:***@host/path`.
+    /// The URL as it may be shown: `rtsp://user:***@host/path`; nothing but the mask where it can't be decrypted.
     #[must_use]
     pub fn masked(&self) -> String {
-        mask_url(&self.0)
+        if self.is_sealed { MASK.to_owned() } else { mask_url(&self.text) }
     }
 
     /// Whether the password in it is the mask, as in a URL copied from an answer.
     #[must_use]
     pub fn has_mask(&self) -> bool {
         // What masking leaves as it is, though it has a place for a password, holds a mask there.
-        self.0.contains(MASK) && mask_url(&self.0) == self.0
+        self.expose().contains(MASK) && self.masked() == self.expose()
     }
 }
 
@@ -246,6 +263,16 @@ mod tests {
         }
         let url = CameraUrl::parse("rtsp://admin:s3cret@cam/1").unwrap();
         assert!(!format!("{url} {url:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_decrypted_shows_nothing() {
+        let url = CameraUrl::sealed("v1.00000000.AAAA".to_owned());
+        assert_eq!(
+            (url.as_sealed(), url.expose(), url.masked().as_str()),
+            (Some("v1.00000000.AAAA"), "", MASK)
+        );
+        assert!(!url.is_publisher() && !url.has_mask() && !format!("{url:?}").contains("AAAA"));
     }
 
     #[test]

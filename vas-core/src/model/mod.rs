@@ -9,7 +9,7 @@ pub mod stream;
 
 pub use bookmark::{Bookmark, BookmarkChange};
 pub use capture::{CaptureSource, CaptureStatus, StoredFile};
-pub use device::{CameraUrl, CameraUrlError, Device, DeviceFields, TenantId, mask_url};
+pub use device::{CameraUrl, CameraUrlError, Device, DeviceFields, MASK, TenantId, mask_url};
 pub use recording::{
     GapReason, Group, GroupBuilder, GroupTable, MEDIA_CLOCK, Recording, RecordingState, WallRange,
 };

@@ -111,6 +111,8 @@ pub enum ReasonCode {
     KeyPicture,
     /// The host name can't be resolved or no route leads to it.
     HostUnreachable,
+    /// The host is not among those that may be connected to.
+    NotAllowed,
     /// Nothing listens on the camera's port.
     ConnectionRefused,
     /// The camera did not answer in time.
@@ -135,6 +137,8 @@ pub enum ReasonCode {
     Disconnected,
     /// Stopped on request.
     Stopped,
+    /// Nobody watched it any more; it starts again when somebody does.
+    Idle,
     /// Deleted on request.
     Deleted,
     /// The server was shut down.

@@ -15,6 +15,8 @@ use std::fmt::Debug;
 pub struct BookmarkFilter {
     /// Of this device.
     pub device: Option<DeviceId>,
+    /// Of one of these devices; `None`: of any.
+    pub among: Option<Vec<DeviceId>>,
     /// Of this stream.
     pub stream: Option<StreamId>,
     /// About this kind of event.
@@ -27,6 +29,12 @@ pub struct BookmarkFilter {
     pub start_after: Option<WallTime>,
     /// That begin before this time.
     pub start_before: Option<WallTime>,
+    /// That were made before this time.
+    pub created_before: Option<WallTime>,
+    /// With this text in their label, their kind of event or their tags, in lower or upper case.
+    pub text: Option<String>,
+    /// With this tag.
+    pub tag: Option<String>,
 }
 
 /// The bookmarks of all devices.

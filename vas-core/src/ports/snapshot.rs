@@ -15,6 +15,8 @@ use std::fmt::Debug;
 pub struct SnapshotFilter {
     /// Of this device.
     pub device: Option<DeviceId>,
+    /// Of one of these devices; `None`: of any.
+    pub among: Option<Vec<DeviceId>>,
     /// Of this stream.
     pub stream: Option<StreamId>,
     /// Asked for by this one.
@@ -25,6 +27,8 @@ pub struct SnapshotFilter {
     pub after: Option<WallTime>,
     /// Taken before this time.
     pub before: Option<WallTime>,
+    /// That were asked for before this time.
+    pub created_before: Option<WallTime>,
 }
 
 /// The snapshots of all devices.

@@ -13,9 +13,9 @@ use retina::codec::FrameFormat;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
-use url::Host;
+use url::Url;
 use vas_core::TrackId;
-use vas_core::model::stream::Reason;
+use vas_core::model::stream::{Reason, ReasonCode};
 
 /// A session whose tracks are set up and which can play.
 pub(crate) struct Opened {
@@ -33,7 +33,7 @@ pub(crate) async fn open(
 ) -> Result<Opened, Reason> {
     let endpoint = source.endpoint();
     let limit = config.connect_timeout;
-    let mut session = timeout(limit, describe(source, group, &endpoint))
+    let mut session = timeout(limit, describe(source, config, &group, &endpoint))
         .await
         .map_err(|_| failure::timeout(Step::Describe, limit, &endpoint))??;
 
@@ -58,18 +58,43 @@ pub(crate) async fn open(
     Ok(Opened { session, video, audio, transport })
 }
 
+/// Connects and describes. Of several addresses that are allowed, the first that takes a connection.
 async fn describe(
     source: &Source,
-    group: Arc<SessionGroup>,
+    config: &IngestConfig,
+    group: &Arc<SessionGroup>,
     endpoint: &str,
 ) -> Result<Session<Described>, Reason> {
-    // Asked first, as retina words the failure to resolve a name as the system does.
-    if let Some(Host::Domain(name)) = source.url.host() {
-        let found = tokio::net::lookup_host((name, source.port())).await;
-        if !found.is_ok_and(|mut addresses| addresses.next().is_some()) {
-            return Err(failure::unresolved(endpoint));
+    let Some(addresses) = config.hosts.resolve(source).await? else {
+        return describe_at(source, source.url.clone(), group, endpoint).await;
+    };
+    let mut failed = failure::unresolved(endpoint);
+    for address in addresses {
+        // Named by the address that was checked: a second look at the name might find another. RTSP has no field for
+        // the name of a host that cameras would need.
+        let mut url = source.url.clone();
+        if url.set_ip_host(address.ip()).is_err() {
+            continue;
+        }
+        match describe_at(source, url, group, endpoint).await {
+            Err(reason) if is_unreachable(&reason) => failed = reason,
+            done => return done,
         }
     }
+    Err(failed)
+}
+
+/// Whether another address of the same host may do better.
+const fn is_unreachable(reason: &Reason) -> bool {
+    matches!(reason.code, ReasonCode::HostUnreachable | ReasonCode::ConnectionRefused)
+}
+
+async fn describe_at(
+    source: &Source,
+    url: Url,
+    group: &Arc<SessionGroup>,
+    endpoint: &str,
+) -> Result<Session<Described>, Reason> {
     let credentials = source.credentials.as_ref().map(|credentials| Credentials {
         username: credentials.username.clone(),
         password: credentials.password.expose().to_owned(),
@@ -77,11 +102,9 @@ async fn describe(
     let options = SessionOptions::default()
         .creds(credentials)
         .user_agent(concat!("VAS/", env!("CARGO_PKG_VERSION")).to_owned())
-        .session_group(group)
+        .session_group(group.clone())
         .teardown(TeardownPolicy::Auto);
-    Session::describe(source.url.clone(), options)
-        .await
-        .map_err(|error| failure::rtsp(&error, Step::Describe, endpoint))
+    Session::describe(url, options).await.map_err(|error| failure::rtsp(&error, Step::Describe, endpoint))
 }
 
 /// The first video and the first audio track that this system reads.

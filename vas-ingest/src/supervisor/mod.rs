@@ -1,6 +1,7 @@
 //! Keeps the wanted sources running: one task for each, restarted after any failure.
 
 mod publisher;
+mod settings;
 mod status;
 mod worker;
 
@@ -8,10 +9,12 @@ pub use publisher::PublisherFeed;
 pub use status::IngestStatus;
 
 use crate::config::IngestConfig;
-use crate::limits::ConnectLimits;
+use crate::failure::IngestError;
+use crate::probe::{Probe, probe_with};
 use crate::session::SessionParts;
 use crate::source::Source;
 use parking_lot::Mutex;
+use settings::Settings;
 use status::Shared;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
@@ -40,8 +43,7 @@ struct Inner {
     hub: StreamHub,
     scope: TaskScope,
     clock: SharedClock,
-    config: Arc<IngestConfig>,
-    limits: Arc<ConnectLimits>,
+    settings: Arc<Settings>,
     sources: Mutex<HashMap<StreamId, Entry>>,
     transitions: broadcast::Sender<(StreamId, Transition)>,
 }
@@ -61,14 +63,12 @@ impl Supervisor {
     /// A supervisor of no sources. Its tasks belong to `scope`.
     #[must_use]
     pub fn new(hub: StreamHub, scope: &TaskScope, clock: SharedClock, config: IngestConfig) -> Self {
-        let limits = Arc::new(ConnectLimits::new(config.max_connects, config.max_connects_per_host));
         Self {
             inner: Arc::new(Inner {
                 hub,
                 scope: scope.child(),
                 clock,
-                config: Arc::new(config),
-                limits,
+                settings: Arc::new(Settings::new(config)),
                 sources: Mutex::default(),
                 transitions: broadcast::Sender::new(TRANSITIONS),
             }),
@@ -114,13 +114,23 @@ impl Supervisor {
         }
     }
 
+    /// Replaces limits and times. Sessions that stand go on by the old ones; every attempt from now on goes by the new.
+    pub fn set_config(&self, config: IngestConfig) {
+        self.inner.settings.replace(config);
+    }
+
     /// Stops a source. The state is STOPPED at once; returns when TEARDOWN has been sent and the task has ended.
     /// Tells whether the stream is known.
     pub async fn stop(&self, stream: StreamId) -> bool {
+        self.stop_for(stream, Reason::new(ReasonCode::Stopped, "stopped")).await
+    }
+
+    /// The same for a reason of the caller's.
+    pub async fn stop_for(&self, stream: StreamId, reason: Reason) -> bool {
         let task = {
             let mut sources = self.inner.sources.lock();
             let Some(entry) = sources.get_mut(&stream) else { return false };
-            entry.halt(Reason::new(ReasonCode::Stopped, "stopped"));
+            entry.halt(reason);
             entry.task.clone()
         };
         self.inner.join(&task).await;
@@ -159,6 +169,22 @@ impl Supervisor {
         let Entry { source, shared, task, wanted, generation } = sources.get(&stream)?;
         (*wanted && source.is_publisher())
             .then(|| PublisherFeed::new(shared.clone(), *generation, task.clone(), self.inner.clock.clone()))
+    }
+
+    /// Checks what can be told without looking up names about whether a source may be connected to.
+    ///
+    /// # Errors
+    /// It may not; the reason is the one that its stream would have.
+    pub fn check(&self, source: &Source) -> Result<(), IngestError> {
+        self.inner.settings.current().config.hosts.check(source)
+    }
+
+    /// Looks at a camera as [`probe`](crate::probe()) does, where its host may be connected to.
+    ///
+    /// # Errors
+    /// The camera can't be read; the reason is the one that a started stream would have.
+    pub async fn probe(&self, source: &Source, timeout: Duration) -> Result<Probe, IngestError> {
+        probe_with(source, timeout, &self.inner.settings.current().config).await
     }
 
     /// The status of a stream's source; `None` when it was never started or was removed.
@@ -207,13 +233,13 @@ impl Inner {
         let worker = Worker {
             parts: SessionParts {
                 source: entry.source.clone(),
-                config: self.config.clone(),
+                config: self.settings.current().config,
                 hub: self.hub.clone(),
                 clock: self.clock.clone(),
             },
             shared: entry.shared.clone(),
             generation: entry.generation,
-            limits: self.limits.clone(),
+            settings: self.settings.clone(),
             scope: entry.task.clone(),
             previous,
         };
@@ -223,7 +249,7 @@ impl Inner {
     /// Waits for a task that was told to stop. TEARDOWN bounds it; the factor is for a task that itself waits for
     /// the one before.
     async fn join(&self, task: &TaskScope) {
-        task.shutdown(self.config.teardown_timeout * 4).await;
+        task.shutdown(self.settings.current().config.teardown_timeout * 4).await;
     }
 }
 

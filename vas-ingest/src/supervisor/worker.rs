@@ -1,16 +1,21 @@
 //! The task of one source: sessions one after another, with waits between them.
 
+use super::settings::Settings;
 use super::status::Shared;
 use crate::backoff::Backoff;
 use crate::health::HealthMeter;
-use crate::limits::{ConnectLimits, ConnectPermit};
+use crate::limits::ConnectPermit;
 use crate::session::{self, Observer, SessionParts, Transport};
 use parking_lot::Mutex;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use vas_core::TaskScope;
 use vas_core::media::StreamDesc;
 use vas_core::model::stream::{Reason, ReasonCode, StreamState};
+
+/// A camera that has not answered for so long no longer counts among those that are being connected to: it costs nothing.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Keeps a session with one source running until its scope is cancelled.
 #[derive(Debug)]
@@ -18,25 +23,29 @@ pub(crate) struct Worker {
     pub(crate) parts: SessionParts,
     pub(crate) shared: Arc<Shared>,
     pub(crate) generation: u64,
-    pub(crate) limits: Arc<ConnectLimits>,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) scope: TaskScope,
     /// The source's task before this one; its session has to end first.
     pub(crate) previous: Option<TaskScope>,
 }
 
 impl Worker {
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(mut self) {
         if let Some(previous) = &self.previous {
             previous.shutdown(self.parts.config.teardown_timeout * 2).await;
         }
-        let host = self.limits.host(self.parts.source.url.host_str().unwrap_or_default());
         let mut backoff = Backoff::new(self.parts.config.backoff);
         let mut failing = false;
         loop {
+            // Each attempt goes by what holds when it begins.
+            let current = self.settings.current();
+            self.parts.config = current.config;
+            backoff.set_config(self.parts.config.backoff);
+            let host = current.limits.host(self.parts.source.url.host_str().unwrap_or_default());
             let permit = tokio::select! {
                 biased;
                 () = self.scope.cancelled() => return,
-                permit = self.limits.acquire(&host, failing) => permit,
+                permit = current.limits.acquire(&host, failing) => permit,
             };
             self.shared.attempt(self.generation, backoff.failures() + 1);
             let attempt = Attempt {
@@ -45,7 +54,8 @@ impl Worker {
                 permit: Mutex::new(Some(permit)),
                 live_since: Mutex::new(None),
             };
-            let Some(reason) = session::run(&self.parts, &attempt, self.scope.cancelled()).await else {
+            let session = session::run(&self.parts, &attempt, self.scope.cancelled());
+            let Some(reason) = attempt.give_way(session).await else {
                 return;
             };
             let Attempt { live_since, permit, .. } = attempt;
@@ -84,6 +94,17 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
+    /// Goes through with a session, and lets the next source connect when this one's camera keeps it waiting: many that
+    /// are dead and not yet known as such would else hold up the living for as long as all their timeouts take together.
+    async fn give_way<T>(&self, session: impl Future<Output = T>) -> T {
+        let mut session = pin!(session);
+        tokio::select! {
+            end = &mut session => return end,
+            () = tokio::time::sleep(PATIENCE) => drop(self.permit.lock().take()),
+        }
+        session.await
+    }
+
     fn report(&self, to: StreamState, code: ReasonCode, text: &str) {
         self.worker.shared.report(self.worker.generation, to, Reason::new(code, text));
     }

@@ -8,6 +8,7 @@ mod camera;
 mod failures;
 mod fake;
 mod gst;
+mod hosts;
 mod isolation;
 mod life;
 mod rig;

@@ -9,11 +9,13 @@
 //! A snapshot shows the nearest picture at or before the time asked for, and says the time of the picture it shows.
 //! Bits that can't be decoded make an error with a reason.
 
+mod keys;
 mod live;
 mod recorded;
 #[cfg(test)]
 mod tests;
 
+pub use keys::{KeyPicture, Storyboard, StoryboardRequest, live_key, recorded_key, storyboard};
 pub use live::{LiveGroup, live, live_group};
 pub use recorded::{RecordedSnapshotError, recorded, recording_for};
 

@@ -1,6 +1,6 @@
 //! Snapshots of what was recorded.
 
-use super::{Snapshot, SnapshotError, snapshot};
+use super::{KeyPicture, Snapshot, SnapshotError, snapshot};
 use crate::clip::Timeline;
 use crate::library::{Library, LibraryError};
 use crate::read::{self, Init};
@@ -83,6 +83,27 @@ pub async fn recorded(
         pictures.splice(..0, earlier);
     }
     Ok(snapshot(pool, format.clone(), pictures, wanted, options).await?)
+}
+
+/// The key picture of a recording that is nearest to `time` at or before it; the first one where none is. `None` where
+/// the recording has none, or has a gap there.
+pub(super) async fn key_picture(
+    library: &Library,
+    row: &Recording,
+    time: WallTime,
+) -> Result<Option<KeyPicture>, RecordedSnapshotError> {
+    let groups = row.groups.as_slice();
+    let last = groups.partition_point(|group| group.wall <= time).max(1);
+    let Some(shown) = groups.get(..last) else { return Ok(None) };
+    if shown.last().is_some_and(|group| !row.thinned && time.micros_since(group.wall_end()) > NEAR) {
+        return Ok(None);
+    }
+    let Some(key) = shown.iter().rposition(|group| group.key) else { return Ok(None) };
+    let init = library.init(row).await?;
+    let TrackFormat::Video(format) = &init.leader().format else { return Ok(None) };
+    let pictures = read_groups(library, row, &init, &groups[key..=key]).await?;
+    let picture = pictures.into_iter().next();
+    Ok(picture.map(|picture| KeyPicture { format: format.clone(), picture }))
 }
 
 /// The groups from the last key picture at or before `time` up to the one after that which `time` lies in: pictures that

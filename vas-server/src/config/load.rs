@@ -1,6 +1,9 @@
 //! From files, environment and flags to a [`Config`], with the place of whatever is wrong.
 
+use super::given::Given;
+use super::overlay;
 use super::sections::{Config, Invalid};
+use super::suggest;
 use config::builder::DefaultState;
 use config::{ConfigBuilder, Environment, File, FileFormat};
 use std::collections::{BTreeMap, HashMap};
@@ -9,8 +12,15 @@ use vas_core::{ErrorKind, HasKind};
 
 /// The environment variables of this server begin so.
 const PREFIX: &str = "VAS_";
+/// Further names of the variables of some settings.
+const ALIASES: [(&str, &str); 3] = [
+    ("VAS_DEFAULT_CLIENT_ID", "auth.default_client_id"),
+    ("VAS_DEFAULT_CLIENT_SECRET", "auth.default_client_secret"),
+    ("VAS_SECRET_KEY", "auth.secret_key"),
+];
 /// Variables with the prefix that are no settings.
-const OTHER_VARIABLES: [&str; 1] = ["VAS_CONFIG"];
+const OTHER_VARIABLES: [&str; 5] =
+    ["VAS_CONFIG", "VAS_SERVER", "VAS_TOKEN", "VAS_PASSPHRASE", "VAS_PASSWORD"];
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +88,41 @@ pub struct Loaded {
     /// Variables named like settings that are none. They are not refused: a container platform may set some, for a
     /// service that is called `vas`.
     pub unknown_variables: Vec<String>,
+    /// Where each setting comes from that is not its default.
+    pub(super) origins: BTreeMap<String, String>,
+    /// The values as they were given.
+    pub(crate) given: Given,
+}
+
+impl Loaded {
+    /// Whether file, environment or flags say something of a setting.
+    #[must_use]
+    pub fn is_set(&self, key: &str) -> bool {
+        self.origins.contains_key(key)
+    }
+
+    /// A configuration whose origins are not known.
+    pub(crate) fn of(config: Config) -> Self {
+        Self { config, unknown_variables: Vec::new(), origins: BTreeMap::new(), given: Given::default() }
+    }
+
+    /// Where the value of a setting comes from that is not its default: the flag, the variable, or a file and the key.
+    pub(crate) fn place_of(&self, key: &str) -> Option<&str> {
+        self.origins.get(key).map(String::as_str)
+    }
+
+    /// The settings in force by their keys, secrets masked, and their defaults.
+    pub(crate) fn values(&self) -> BTreeMap<String, (toml::Value, Option<toml::Value>)> {
+        let table = toml::Table::try_from(&self.config).unwrap_or_default();
+        let mut defaults = defaults();
+        flatten(&table)
+            .into_iter()
+            .map(|(key, value)| {
+                let default = defaults.remove(&key);
+                (key, (value, default))
+            })
+            .collect()
+    }
 }
 
 impl Sources {
@@ -86,12 +131,49 @@ impl Sources {
     /// # Errors
     /// The first thing that is wrong, with its place.
     pub fn load(&self) -> Result<Loaded, ConfigError> {
+        let path = self.overlay()?;
+        let text = overlay::read(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+        self.load_over(text.map(|text| (path, text)))
+    }
+
+    /// The file of the settings that were changed on the dashboard.
+    pub(crate) fn overlay(&self) -> Result<PathBuf, ConfigError> {
+        let (variables, _) = self.variables();
+        let folder = self.merged(&variables, None)?.get_string("data_dir");
+        Ok(overlay::path(&folder.map_or_else(|_| Config::default().data_dir, PathBuf::from)))
+    }
+
+    /// Reads and checks everything, with these settings of the dashboard: their file, and what is in it.
+    pub(crate) fn load_over(&self, overlay: Option<(PathBuf, String)>) -> Result<Loaded, ConfigError> {
+        let (variables, unknown_variables) = self.variables();
+        let overlay = overlay.map(|(path, text)| Overlay::of(path, text)).transpose()?;
+        let merged = self.merged(&variables, overlay.as_ref())?;
+        let given = Given::of(&merged);
+        let place = |key: &str| self.place(key, &variables, overlay.as_ref());
+        let config: Config = serde_path_to_error::deserialize(merged)
+            .map_err(|error| value_error(place(&error.path().to_string()), error.inner()))?;
+        config.validate().map_err(|Invalid { key, expected }| ConfigError::Value {
+            place: place(key),
+            message: expected,
+        })?;
+        let origins = given.keys().map(|key| (key.to_owned(), place(key))).collect();
+        Ok(Loaded { config, unknown_variables, origins, given })
+    }
+
+    /// All values, the stronger over the weaker.
+    fn merged(
+        &self,
+        variables: &BTreeMap<String, (&str, &str)>,
+        overlay: Option<&Overlay>,
+    ) -> Result<config::Config, ConfigError> {
         let mut builder = config::Config::builder();
         if let Some(path) = &self.file {
             builder = builder.add_source(read(path)?);
         }
-        let (variables, unknown_variables) = self.variables();
-        builder = add_variables(builder, &variables);
+        if let Some(overlay) = overlay {
+            builder = builder.add_source(File::from_str(&overlay.text, FileFormat::Toml));
+        }
+        builder = add_variables(builder, variables);
         for flag in &self.flags {
             builder = match flag.values.as_slice() {
                 [value] if !is_list(flag.key) => builder.set_override(flag.key, value.as_str()),
@@ -99,19 +181,14 @@ impl Sources {
             }
             .map_err(|error| value_error(flag.flag.to_owned(), &error))?;
         }
-        let merged = builder.build().map_err(|error| value_error("configuration".to_owned(), &error))?;
-        let config: Config = serde_path_to_error::deserialize(merged)
-            .map_err(|error| value_error(self.place(&error.path().to_string(), &variables), error.inner()))?;
-        config.validate().map_err(|Invalid { key, expected }| ConfigError::Value {
-            place: self.place(key, &variables),
-            message: expected,
-        })?;
-        Ok(Loaded { config, unknown_variables })
+        builder.build().map_err(|error| value_error("configuration".to_owned(), &error))
     }
 
     /// The variables that are settings, by key, and the names of those that only look like it.
     fn variables(&self) -> (BTreeMap<String, (&str, &str)>, Vec<String>) {
-        let keys: HashMap<String, String> = keys().into_iter().map(|key| (variable_of(&key), key)).collect();
+        let aliases = ALIASES.map(|(name, key)| (name.to_owned(), key.to_owned()));
+        let keys: HashMap<String, String> =
+            keys().into_iter().map(|key| (variable_of(&key), key)).chain(aliases).collect();
         let mut known = BTreeMap::new();
         let mut unknown = Vec::new();
         for (name, value) in &self.environment {
@@ -129,7 +206,12 @@ impl Sources {
     }
 
     /// Where the value of `key` comes from.
-    fn place(&self, key: &str, variables: &BTreeMap<String, (&str, &str)>) -> String {
+    fn place(
+        &self,
+        key: &str,
+        variables: &BTreeMap<String, (&str, &str)>,
+        overlay: Option<&Overlay>,
+    ) -> String {
         // Within a list, the path goes on behind the key.
         let is_of = |setting: &str| {
             key.strip_prefix(setting).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
@@ -140,6 +222,9 @@ impl Sources {
         if let Some((_, (name, _))) = variables.iter().find(|(setting, _)| is_of(setting)) {
             return (*name).to_owned();
         }
+        if let Some(overlay) = overlay.filter(|overlay| overlay.keys.iter().any(|known| is_of(known))) {
+            return format!("{}: {key}", overlay.path.display());
+        }
         match &self.file {
             Some(path) => format!("{}: {key}", path.display()),
             None => key.to_owned(),
@@ -147,12 +232,36 @@ impl Sources {
     }
 }
 
+/// The settings of the dashboard.
+struct Overlay {
+    path: PathBuf,
+    text: String,
+    keys: Vec<String>,
+}
+
+impl Overlay {
+    fn of(path: PathBuf, text: String) -> Result<Self, ConfigError> {
+        match text.parse::<toml::Table>() {
+            Ok(table) => Ok(Self { path, text, keys: flatten(&table).into_keys().collect() }),
+            Err(error) => Err(ConfigError::Syntax { path, message: syntax(&text, &error) }),
+        }
+    }
+}
+
+/// Where a text is no TOML, and why. The library's own message shows the line, which may hold a secret.
+fn syntax(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+    format!("line {line}, column {column}: {}", error.message())
+}
+
 fn read(path: &Path) -> Result<File<config::FileSourceString, FileFormat>, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     // Parsed for its message alone, which names line and column.
     if let Err(error) = text.parse::<toml::Table>() {
-        return Err(ConfigError::Syntax { path: path.to_owned(), message: error.to_string() });
+        return Err(ConfigError::Syntax { path: path.to_owned(), message: syntax(&text, &error) });
     }
     Ok(File::from_str(&text, FileFormat::Toml))
 }
@@ -183,11 +292,11 @@ fn value_error(place: String, error: &config::ConfigError) -> ConfigError {
         config::ConfigError::Message(message) => message.clone(),
         other => other.to_string(),
     };
-    ConfigError::Value { place, message }
+    ConfigError::Value { place, message: suggest::with_suggestion(message) }
 }
 
 /// The name of a setting's environment variable.
-fn variable_of(key: &str) -> String {
+pub(super) fn variable_of(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "_").to_uppercase())
 }
 
@@ -196,7 +305,7 @@ fn is_list(key: &str) -> bool {
 }
 
 /// The keys of all settings.
-fn keys() -> Vec<String> {
+pub(super) fn keys() -> Vec<String> {
     defaults().into_keys().collect()
 }
 

@@ -1,10 +1,11 @@
 //! Settings of cameras that come by themselves, over WHIP.
 
 use super::sections::{Invalid, invalid, within};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Publishers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PublishersConfig {
     /// First of the UDP ports for publishers' media; each takes one of its own. 0: any free port of the system.

@@ -5,6 +5,7 @@ mod schedule;
 pub use schedule::{Schedule, ScheduleError, Zone, ZoneError};
 
 use super::sections::{Invalid, SecretText, invalid, within};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 const LONGEST_DAYS: u32 = 36_525;
 
 /// Recording.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RecordingConfig {
     /// When streams that run are recorded.
@@ -100,8 +101,9 @@ impl RecordingConfig {
 }
 
 /// When a stream that runs is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase", try_from = "String")]
+#[schemars(!try_from)]
 pub enum RecordingMode {
     /// Always.
     Continuous,
@@ -147,8 +149,9 @@ impl TryFrom<String> for RecordingMode {
 }
 
 /// Which of a device's streams are recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase", try_from = "String")]
+#[schemars(!try_from)]
 pub enum RecordedLayers {
     /// The main stream.
     Main,
@@ -172,8 +175,9 @@ impl TryFrom<String> for RecordedLayers {
 }
 
 /// Where finished files lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase", try_from = "String")]
+#[schemars(!try_from)]
 pub enum StoreKind {
     /// In the folder.
     Local,
@@ -197,7 +201,7 @@ impl TryFrom<String> for StoreKind {
 }
 
 /// An object store that speaks S3.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct S3Config {
     /// Bucket and prefix, such as `s3://recordings/site-1`.
@@ -255,7 +259,7 @@ impl S3Config {
 }
 
 /// How long recordings stay. What lies under a bookmark stays beyond.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetentionConfig {
     /// Days; 0: no limit.
@@ -291,7 +295,7 @@ impl RetentionConfig {
 }
 
 /// HLS: live windows, and the URLs of media.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HlsConfig {
     /// Streams that are offered live at the same time.

@@ -1,15 +1,22 @@
 //! The settings, by area, with their defaults and limits.
 
+use super::auth::AuthConfig;
+use super::http::HttpConfig;
+use super::ingest::IngestLimits;
+use super::limits::{LimitsConfig, MetricsConfig};
 use super::publishers::PublishersConfig;
 use super::recording::{HlsConfig, RecordingConfig};
+use super::tls::TlsConfig;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 use vas_core::Secret;
-use vas_core::model::mask_url;
+use vas_core::model::{MASK, mask_url};
 
 /// A setting whose value is well-formed but out of the question.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,13 +29,21 @@ pub struct Invalid {
 }
 
 /// Everything that can be set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where the server keeps its own files.
     pub data_dir: PathBuf,
     /// Pages and API.
     pub http: HttpConfig,
+    /// Encryption of what the listener of pages and API carries.
+    pub tls: TlsConfig,
+    /// How often clients may call.
+    pub limits: LimitsConfig,
+    /// Figures for collectors.
+    pub metrics: MetricsConfig,
+    /// Accounts.
+    pub auth: AuthConfig,
     /// Media to and from viewers.
     pub media: MediaConfig,
     /// TURN servers for viewers that can't reach the media port.
@@ -52,6 +67,10 @@ impl Default for Config {
         Self {
             data_dir: "vas-data".into(),
             http: HttpConfig::default(),
+            tls: TlsConfig::default(),
+            limits: LimitsConfig::default(),
+            metrics: MetricsConfig::default(),
+            auth: AuthConfig::default(),
             media: MediaConfig::default(),
             turn: TurnConfig::default(),
             database: DatabaseConfig::default(),
@@ -91,6 +110,9 @@ impl Config {
             return Err(invalid("data_dir", "name a folder"));
         }
         self.http.validate()?;
+        self.tls.validate()?;
+        self.limits.validate()?;
+        self.auth.validate()?;
         self.media.validate()?;
         self.turn.validate()?;
         self.database.validate()?;
@@ -102,62 +124,8 @@ impl Config {
     }
 }
 
-/// The listener of pages and API.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct HttpConfig {
-    /// Address and port; port 0 takes a free one.
-    #[serde(deserialize_with = "address")]
-    pub listen: SocketAddr,
-    /// Connections at the same time.
-    pub max_connections: u32,
-    /// Time for the whole head of a request, in seconds.
-    pub header_timeout_seconds: u32,
-    /// Largest body of a request, in bytes.
-    pub max_body_bytes: u32,
-    /// Origins of other sites whose pages may call the API.
-    pub cors_origins: Vec<String>,
-    /// Names under which the server is reached, besides addresses and `localhost`.
-    pub host_names: Vec<String>,
-}
-
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self {
-            listen: (Ipv4Addr::LOCALHOST, 8080).into(),
-            max_connections: 4_096,
-            header_timeout_seconds: 10,
-            max_body_bytes: 1 << 20,
-            cors_origins: Vec::new(),
-            host_names: Vec::new(),
-        }
-    }
-}
-
-impl HttpConfig {
-    fn validate(&self) -> Result<(), Invalid> {
-        within("http.max_connections", self.max_connections, 1, 1_000_000)?;
-        within("http.header_timeout_seconds", self.header_timeout_seconds, 1, 300)?;
-        within("http.max_body_bytes", self.max_body_bytes, 1_024, 64 << 20)?;
-        for name in &self.host_names {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
-            if name.is_empty() || !name.bytes().all(plain) {
-                return Err(invalid("http.host_names", "each must be a name alone, such as vas.example.com"));
-            }
-        }
-        for origin in &self.cors_origins {
-            let expected = "each must be scheme, host and port alone, such as https://portal.example.com";
-            let url = url::Url::parse(origin).map_err(|_| invalid("http.cors_origins", expected))?;
-            if url.origin().ascii_serialization() != *origin {
-                return Err(invalid("http.cors_origins", expected));
-            }
-        }
-        Ok(())
-    }
-}
-
 /// The media port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MediaConfig {
     /// UDP and TCP port, on all addresses; 0 takes a free one.
@@ -225,7 +193,7 @@ fn is_server(url: &str, schemes: &[&str]) -> bool {
 }
 
 /// TURN servers that viewers are told of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnConfig {
     /// Their URLs, such as `turn:turn.example.com:3478?transport=udp`.
@@ -270,7 +238,7 @@ impl TurnConfig {
     }
 }
 
-/// A setting that prints as `***`; written down it is empty.
+/// A setting that prints as `***` and is written down so where it is set.
 #[derive(Clone, Debug, Default)]
 pub struct SecretText(Secret);
 
@@ -304,7 +272,21 @@ impl Eq for SecretText {}
 
 impl Serialize for SecretText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("")
+        serializer.serialize_str(if self.is_empty() { "" } else { MASK })
+    }
+}
+
+impl JsonSchema for SecretText {
+    fn schema_name() -> Cow<'static, str> {
+        "SecretText".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "writeOnly": true })
+    }
+
+    fn inline_schema() -> bool {
+        true
     }
 }
 
@@ -315,7 +297,7 @@ impl<'de> Deserialize<'de> for SecretText {
 }
 
 /// The database. Prints with the password in its URL masked.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// Its URL; empty: a file in the data folder.
@@ -342,54 +324,8 @@ impl DatabaseConfig {
     }
 }
 
-/// How cameras are dealt with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct IngestLimits {
-    /// Time for finding a camera, connecting to it and having its description, in seconds.
-    pub connect_timeout_seconds: u32,
-    /// Time for a camera's answer to each later request, in seconds.
-    pub request_timeout_seconds: u32,
-    /// A camera that sends no media for so long has failed, in seconds.
-    pub media_timeout_seconds: u32,
-    /// Connection attempts at the same time.
-    pub max_connects: u32,
-    /// Connection attempts to one host at the same time.
-    pub max_connects_per_host: u32,
-    /// Delay before the first new attempt, in seconds.
-    pub backoff_min_seconds: u32,
-    /// Longest delay between attempts, in seconds.
-    pub backoff_max_seconds: u32,
-}
-
-impl Default for IngestLimits {
-    fn default() -> Self {
-        Self {
-            connect_timeout_seconds: 10,
-            request_timeout_seconds: 5,
-            media_timeout_seconds: 10,
-            max_connects: 32,
-            max_connects_per_host: 4,
-            backoff_min_seconds: 1,
-            backoff_max_seconds: 60,
-        }
-    }
-}
-
-impl IngestLimits {
-    fn validate(&self) -> Result<(), Invalid> {
-        within("ingest.connect_timeout_seconds", self.connect_timeout_seconds, 1, 120)?;
-        within("ingest.request_timeout_seconds", self.request_timeout_seconds, 1, 120)?;
-        within("ingest.media_timeout_seconds", self.media_timeout_seconds, 1, 600)?;
-        within("ingest.max_connects", self.max_connects, 1, 10_000)?;
-        within("ingest.max_connects_per_host", self.max_connects_per_host, 1, self.max_connects)?;
-        within("ingest.backoff_min_seconds", self.backoff_min_seconds, 1, 3_600)?;
-        within("ingest.backoff_max_seconds", self.backoff_max_seconds, self.backoff_min_seconds, 3_600)
-    }
-}
-
 /// Logging.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
     /// A level, or levels by module.
@@ -423,8 +359,9 @@ impl LogConfig {
 }
 
 /// The form of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase", try_from = "String")]
+#[schemars(!try_from)]
 pub enum LogFormat {
     /// For people.
     Text,
@@ -457,13 +394,6 @@ pub(super) fn within(key: &'static str, value: u32, min: u32, max: u32) -> Resul
 }
 
 // The parsers of the standard library say that a text is wrong, not what was expected.
-
-fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    text.parse().map_err(|_| {
-        D::Error::custom(format!("expected address and port, such as 127.0.0.1:8080, not {text:?}"))
-    })
-}
 
 fn ip_addresses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpAddr>, D::Error> {
     let parse = |text: String| {

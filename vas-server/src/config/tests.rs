@@ -59,7 +59,7 @@ fn flags_beat_the_environment_and_that_the_file() {
             },
         ],
     };
-    let Loaded { config, unknown_variables } = sources.load().unwrap();
+    let Loaded { config, unknown_variables, .. } = sources.load().unwrap();
     assert_eq!(config.media.port, 3);
     assert_eq!(config.http.listen.to_string(), "[::1]:2");
     assert_eq!(config.http.max_connections, 1);
@@ -120,6 +120,10 @@ fn what_is_wrong_is_named_with_its_place_and_what_was_expected() {
         ),
         ("[hls]\nurl_ttl_seconds = 1", &["vas.toml: hls.url_ttl_seconds: must be from 300"]),
         ("[http\n", &["vas.toml", "line 1"]),
+        ("[turn]\nsecret = \"s3cret\n", &["vas.toml: line 2, column"]),
+        ("[recording]\nmode = \"continous\"", &["did you mean continuous?"]),
+        ("[http]\nlisten_adress = 1\nhost_name = []", &["unknown field"]),
+        ("[http]\nhost_name = []", &["vas.toml: http", "did you mean host_names?"]),
         ("colour = 1", &["vas.toml", "unknown field `colour`"]),
     ] {
         let error = error_of(text);

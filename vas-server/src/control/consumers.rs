@@ -4,11 +4,12 @@
 //! itself or on request, is remembered for a while, so that clients can read what became of it.
 
 use super::{Control, ControlError, Live, StreamInfo};
+use crate::auth::Lease;
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
-use vas_core::model::{Reason, StreamState};
+use vas_core::model::{Reason, ReasonCode, StreamState};
 use vas_core::{ErrorKind, HasKind, SharedClock, StreamId, WallTime};
 use vas_sfu::ortc::{MediaKind, RtpCapabilities};
 use vas_sfu::{
@@ -51,11 +52,15 @@ impl StreamInfo {
     /// # Errors
     /// See [`NotWatchable`].
     pub(crate) fn watchable(&self) -> Result<(), NotWatchable> {
-        match self.present.state {
-            StreamState::Live => Ok(()),
-            StreamState::Initializing | StreamState::Ready => Err(NotWatchable::NoPicture),
-            state => Err(NotWatchable::NotLive { state, reason: self.present.reason.clone() }),
-        }
+        watchable(self.present.state, &self.present.reason)
+    }
+}
+
+fn watchable(state: StreamState, reason: &Reason) -> Result<(), NotWatchable> {
+    match state {
+        StreamState::Live => Ok(()),
+        StreamState::Initializing | StreamState::Ready => Err(NotWatchable::NoPicture),
+        state => Err(NotWatchable::NotLive { state, reason: reason.clone() }),
     }
 }
 
@@ -266,7 +271,7 @@ impl Consumers {
         drop((entry, carrier));
     }
 
-    fn add(&self, consumed: &Consumed, client: String) {
+    fn add(&self, consumed: &Consumed, client: String, lease: Lease) {
         let now = self.inner.clock.wall();
         let (id, transport) = (consumed.consumer.id(), consumed.transport.clone());
         let entry = Entry { consumed: consumed.clone(), client, created_at: now, last_seen_at: now };
@@ -281,6 +286,7 @@ impl Consumers {
                 // A transport that nobody has connected to does not tell its consumers.
                 () = consumer.producer().closed() => {}
                 _ = transport.closed() => {}
+                () = lease.over() => {}
             }
             this.end(id);
         });
@@ -288,13 +294,32 @@ impl Consumers {
 }
 
 impl Control {
+    /// Whether there is something to watch of a stream, for whoever was given a name of its media: that the stream is
+    /// there and seen was checked then.
+    ///
+    /// # Errors
+    /// See [`NotWatchable`].
+    pub(crate) fn runs(&self, stream: StreamId) -> Result<(), NotWatchable> {
+        self.ask(stream);
+        let stopped = || NotWatchable::NotLive {
+            state: StreamState::Stopped,
+            reason: Reason::new(ReasonCode::Stopped, "stopped"),
+        };
+        if self.inner.demand.is_asleep(stream) {
+            return Err(NotWatchable::NoPicture);
+        }
+        let status = self.inner.supervisor.status(stream).filter(|status| status.state.is_active());
+        let status = status.ok_or_else(stopped)?;
+        watchable(status.state, &status.reason)
+    }
+
     /// Begins to send a stream to a viewer.
     ///
     /// # Errors
     /// See [`ConsumeFailure`].
     pub(crate) async fn consume(&self, request: ConsumeRequest) -> Result<Consumed, ConsumeFailure> {
         let ConsumeRequest { stream, kind, client, address, capabilities, transport, options } = request;
-        self.stream(stream).await?.watchable()?;
+        self.watchable(&self.stream(stream).await?)?;
         // Stopped at this very moment, where there is none: the next attempt is told so.
         let producers = self.live().producers(stream);
         let producer = match producers.iter().find(|producer| producer.kind() == kind) {
@@ -310,7 +335,7 @@ impl Control {
         };
         let consumer = transport.consume(producer, &capabilities, options)?;
         let consumed = Consumed { stream, kind, consumer, transport };
-        self.consumers().add(&consumed, client);
+        self.consumers().add(&consumed, client, self.sight().lease.clone());
         Ok(consumed)
     }
 }

@@ -13,6 +13,9 @@ pub(crate) enum ControlError {
     /// The stream is unknown.
     #[error("there is no such stream")]
     NoStream,
+    /// The caller sees a list of devices only, to which nothing is added.
+    #[error("this account sees certain devices only; have an account that sees all of them add new ones")]
+    NotYours,
     /// The device has a stream that runs.
     #[error("the camera has a stream that runs already; delete or stop it first")]
     Running(StreamId),
@@ -43,6 +46,7 @@ impl HasKind for ControlError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::NoDevice | Self::NoStream => ErrorKind::NotFound,
+            Self::NotYours => ErrorKind::Forbidden,
             Self::Running(_) => ErrorKind::Conflict,
             Self::Url { .. } => ErrorKind::InvalidInput,
             Self::Repo(error) => error.kind(),

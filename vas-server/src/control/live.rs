@@ -3,6 +3,7 @@
 //! A producer lives as long as its stream is wanted: a camera that fails and comes back ends no viewer, stopping or
 //! deleting the stream does.
 
+use crate::auth::Lease;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -229,7 +230,8 @@ impl Live {
         ViewerCounts { total, active: active.min(total) }
     }
 
-    /// Connects a viewer that sent this SDP offer, to the pictures and, where it takes it, the sound.
+    /// Connects a viewer that sent this SDP offer, to the pictures and, where it takes it, the sound. Its session ends
+    /// with the lease, at the latest.
     ///
     /// # Errors
     /// See [`WatchError`].
@@ -238,8 +240,9 @@ impl Live {
         stream: StreamId,
         offer: &str,
         options: ViewerOptions,
+        lease: Lease,
     ) -> Result<Viewer, WatchError> {
-        self.connect(stream, |router, producers| router.whep_with(producers, offer, options))
+        self.connect(stream, lease, |router, producers| router.whep_with(producers, offer, options))
     }
 
     /// Offers the stream to a viewer whose own offer can't be answered. It has [`COUNTER_OFFER`] to answer.
@@ -250,13 +253,15 @@ impl Live {
         &self,
         stream: StreamId,
         options: ViewerOptions,
+        lease: Lease,
     ) -> Result<Viewer, WatchError> {
-        self.connect(stream, |router, producers| router.whep_counter_offer(producers, options))
+        self.connect(stream, lease, |router, producers| router.whep_counter_offer(producers, options))
     }
 
     fn connect(
         &self,
         stream: StreamId,
+        lease: Lease,
         describe: impl FnOnce(&Router, &[&Producer]) -> Result<(WhepSession, String), WhepError>,
     ) -> Result<Viewer, WatchError> {
         let inner = &self.inner;
@@ -275,7 +280,10 @@ impl Live {
                     session.close();
                 }
             }
-            session.closed().await;
+            tokio::select! {
+                _ = session.closed() => {}
+                () = lease.over() => session.close(),
+            }
             this.inner.sessions.lock().remove(&id);
         });
         Ok(viewer)

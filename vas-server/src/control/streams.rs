@@ -71,9 +71,9 @@ impl Control {
             let inner = &this.inner;
             let _guard = inner.locks.lock(device).await;
             let device = this.device(device).await?;
-            let present = inner.streams.of_device(&inner.tenant, device.id).await?;
+            let present = inner.streams.of_device(this.tenant(), device.id).await?;
             let id = present.as_ref().map_or_else(StreamId::random, |stream| stream.id);
-            let layers = Layers::of(&device, id)?;
+            let layers = Layers::of(&device, &this.options(device.id).await?, id)?;
             let (now, ran) = (inner.clock.wall(), present.as_ref().is_some_and(|stream| stream.wanted));
             let stream = match present {
                 Some(stream) if stream.wanted && must_be_new => return Err(ControlError::Running(stream.id)),
@@ -85,7 +85,7 @@ impl Control {
                 None => {
                     let stream = StreamRecord {
                         id,
-                        tenant: inner.tenant.clone(),
+                        tenant: this.tenant().clone(),
                         device: device.id,
                         name,
                         wanted: true,
@@ -111,6 +111,7 @@ impl Control {
             let stream = this.record(id).await?;
             let _guard = inner.locks.lock(stream.device).await;
             inner.streams.stop(id, inner.clock.wall()).await?;
+            inner.demand.forget(id);
             inner.live.close(id);
             inner.recordings.leave(stream.device).await;
             this.stop_layers(id).await;
@@ -139,13 +140,8 @@ impl Control {
 
     /// The devices whose stream is to run.
     pub(crate) async fn active_devices(&self) -> Result<HashSet<DeviceId>, ControlError> {
-        let streams = self.inner.streams.list(&self.inner.tenant, StreamFilter::default()).await?;
+        let streams = self.inner.streams.list(self.tenant(), StreamFilter::default()).await?;
         Ok(streams.into_iter().filter(|stream| stream.wanted).map(|stream| stream.device).collect())
-    }
-
-    /// Whether the device's stream is to run.
-    pub(crate) async fn is_active(&self, device: DeviceId) -> Result<bool, ControlError> {
-        Ok(self.stream_of(device).await?.is_some_and(|stream| stream.wanted))
     }
 
     /// Deletes a stream for good. Nothing happens to one that was deleted.
@@ -159,6 +155,7 @@ impl Control {
             let before = this.present(&stream);
             let now = inner.clock.wall();
             inner.streams.close(id, now).await?;
+            inner.demand.forget(id);
             inner.live.close(id);
             if !stream.closed {
                 inner.recordings.leave(device).await;
@@ -169,6 +166,8 @@ impl Control {
                 // The supervisor tells of the streams it knows; this one was stopped before it was started.
                 let reason = Reason::new(ReasonCode::Deleted, "deleted");
                 let change = Transition { from: before.state, to: StreamState::Closed, reason, at: now };
+                inner.facts.follow(id, &stream.tenant, device);
+                this.tell_state(id, &change);
                 inner.history.add(id, change);
             }
             Ok(())
@@ -182,7 +181,8 @@ impl Control {
         let mut resumed = 0;
         for stream in inner.streams.wanted().await? {
             let Some(device) = inner.devices.get(&stream.tenant, stream.device).await? else { continue };
-            match Layers::of(&device, stream.id) {
+            let options = inner.options.get(&stream.tenant, device.id).await?;
+            match Layers::of(&device, &options, stream.id) {
                 Ok(layers) => {
                     self.run(layers).await;
                     resumed += 1;
@@ -190,7 +190,22 @@ impl Control {
                 Err(error) => tracing::error!(device = %device.id, %error, "the stream can't be started"),
             }
         }
-        Ok(resumed)
+        Ok(resumed + self.autostart().await)
+    }
+
+    /// Starts what is to run whenever the server does, also where it was stopped. How many streams that were.
+    async fn autostart(&self) -> usize {
+        let mut started = 0;
+        let devices = self.inner.options.autostarting().await;
+        let devices =
+            devices.inspect_err(|error| tracing::error!(%error, "what starts with the server can't be read"));
+        for (tenant, device) in devices.unwrap_or_default() {
+            match self.of_tenant(tenant).start(device).await {
+                Ok(Started { ran, .. }) => started += usize::from(!ran),
+                Err(error) => tracing::error!(%device, %error, "the stream can't be started"),
+            }
+        }
+        started
     }
 
     /// The stream with its device and its present state, also one that was deleted.
@@ -202,16 +217,18 @@ impl Control {
 
     /// The device's stream, if it has one that was not deleted.
     pub(crate) async fn stream_of(&self, device: DeviceId) -> Result<Option<StreamRecord>, ControlError> {
-        Ok(self.inner.streams.of_device(&self.inner.tenant, device).await?)
+        self.sight().must_see(device)?;
+        Ok(self.inner.streams.of_device(self.tenant(), device).await?)
     }
 
     /// Streams in the order of their creation, with their devices.
     pub(crate) async fn streams(&self, filter: StreamFilter) -> Result<Vec<StreamInfo>, ControlError> {
         let inner = &self.inner;
-        let records = inner.streams.list(&inner.tenant, filter).await?;
+        let records = inner.streams.list(self.tenant(), filter).await?;
         let all = Page { offset: 0, limit: u64::MAX };
-        let devices = inner.devices.list(&inner.tenant, all).await?;
-        let mut devices: HashMap<_, _> = devices.into_iter().map(|device| (device.id, device)).collect();
+        let devices = inner.devices.list(self.tenant(), all).await?;
+        let seen = devices.into_iter().filter(|device| self.sight().devices.contains(device.id));
+        let mut devices: HashMap<_, _> = seen.map(|device| (device.id, device)).collect();
         // A device has at most one stream that is not closed, so most devices are used once; closed ones need copies.
         let take = |stream: StreamRecord| {
             let device = if filter.with_closed {
@@ -254,11 +271,12 @@ impl Control {
     }
 
     async fn record(&self, id: StreamId) -> Result<StreamRecord, ControlError> {
-        self.inner.streams.get(&self.inner.tenant, id).await?.ok_or(ControlError::NoStream)
+        let found = self.inner.streams.get(self.tenant(), id).await?;
+        found.filter(|stream| self.sight().devices.contains(stream.device)).ok_or(ControlError::NoStream)
     }
 
     /// What is wanted decides whether a stream runs; of one that does, the supervisor knows more.
-    fn present(&self, stream: &StreamRecord) -> Present {
+    pub(crate) fn present(&self, stream: &StreamRecord) -> Present {
         let still = |state, code, text: &str, since| Present {
             state,
             reason: Reason::new(code, text),
@@ -272,6 +290,10 @@ impl Control {
         }
         if !stream.wanted {
             return still(StreamState::Stopped, ReasonCode::Stopped, "stopped", since);
+        }
+        if self.inner.demand.is_asleep(stream.id) {
+            let text = "the stream starts when somebody watches it";
+            return still(StreamState::Initializing, ReasonCode::Idle, text, stream.started_at);
         }
         match self.inner.supervisor.status(stream.id) {
             // Between the decision in the database and the supervisor's acting on it.

@@ -4,7 +4,7 @@ use super::Control;
 use std::time::Duration;
 use vas_core::StreamId;
 use vas_core::model::CameraUrl;
-use vas_ingest::{Probe, Source, probe};
+use vas_ingest::{Probe, Source};
 
 /// Bound of the whole trial; the answer must be there within 10 s.
 const TRIAL: Duration = Duration::from_millis(9_000);
@@ -36,7 +36,7 @@ impl Control {
         };
         let trial = async {
             let _permit = self.inner.probes.acquire().await.expect("the semaphore is never closed");
-            probe(&source, TRIAL).await
+            self.inner.supervisor.probe(&source, TRIAL).await
         };
         match tokio::time::timeout(TRIAL, trial).await {
             Ok(Ok(probe)) => Validation::Valid(probe),

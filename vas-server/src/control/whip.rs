@@ -5,6 +5,7 @@
 //! undo every stop.
 
 use super::{Control, ControlError};
+use crate::auth::Lease;
 use std::sync::Arc;
 use vas_core::media::{AccessUnit, StreamDesc};
 use vas_core::model::{Reason, ReasonCode};
@@ -73,7 +74,8 @@ impl Control {
         let feed = Arc::new(inner.supervisor.publisher(stream).ok_or(PublishError::Stopped)?);
         let (session, answer) = inner.whip.publish(stream, offer, Arc::new(Progress(feed.clone()))).await?;
         let watched = session.clone();
-        inner.scope.spawn_until_cancelled("publisher", async move { watch(&watched, &feed).await });
+        let lease = self.sight().lease.clone();
+        inner.scope.spawn_until_cancelled("publisher", async move { watch(&watched, &feed, &lease).await });
         Ok((session, answer))
     }
 
@@ -98,9 +100,13 @@ impl Control {
 }
 
 /// Follows a session to its end and says what became of its stream.
-async fn watch(session: &WhipSession, feed: &PublisherFeed) {
+async fn watch(session: &WhipSession, feed: &PublisherFeed, lease: &Lease) {
     let end = tokio::select! {
         end = session.closed() => end,
+        () = lease.over() => {
+            session.close();
+            session.closed().await
+        }
         () = feed.withdrawn() => {
             session.close();
             return;

@@ -9,12 +9,22 @@ mod migration;
 mod pools;
 mod repo;
 mod retry;
+mod sealing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use repo::{RecordingOptions, SqlRecordingOptions};
-pub use repo::{SqlBookmarks, SqlDevices, SqlRecordings, SqlSnapshots, SqlStreams};
+pub(crate) use repo::{
+    Ack, Alert, AlertId, Document, DocumentOf, Export, ExportFile, ExportId, ExportStatus, Figures, Sample,
+    Severity, SqlAlerts, SqlChanges, SqlDocuments, SqlExports, SqlSamples, Stored,
+};
+pub use repo::{
+    DeviceOptions, DeviceTransport, Filled, SqlBookmarks, SqlDeviceOptions, SqlDevices, SqlRecordings,
+    SqlSnapshots, SqlStreams,
+};
+pub(crate) use repo::{RecordingOptions, SqlAccounts, SqlAudit, SqlCredentials, SqlRecordingOptions};
 
+use crate::config::Config;
+use crate::keyring::{Keyring, KeyringError};
 use migration::Migrator;
 use pools::Pools;
 use sea_orm::ConnectionTrait;
@@ -58,6 +68,20 @@ pub enum DatabaseError {
     /// The schema can't be brought up to date.
     #[error("can't bring the database's schema up to date; was it written by a newer version of the server?")]
     Migrate(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What is secret in it can't be encrypted anew.
+    #[error("can't encrypt the addresses of cameras in the database")]
+    Seal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// There are no keys for what is secret in it.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
+    /// The file can't be made.
+    #[error("can't make the database's file {}: {source}", .file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
 }
 
 impl HasKind for DatabaseError {
@@ -68,7 +92,10 @@ impl HasKind for DatabaseError {
             Self::PostgresUrl => ErrorKind::InvalidInput,
             #[cfg(not(feature = "postgres"))]
             Self::NoPostgres => ErrorKind::InvalidInput,
-            Self::Folder { .. } | Self::Open(_) | Self::Migrate(_) => ErrorKind::Unavailable,
+            Self::Keys(error) => error.kind(),
+            Self::Folder { .. } | Self::File { .. } | Self::Open(_) | Self::Migrate(_) | Self::Seal(_) => {
+                ErrorKind::Unavailable
+            }
         }
     }
 }
@@ -77,24 +104,41 @@ impl HasKind for DatabaseError {
 #[derive(Clone, Debug)]
 pub struct Database {
     pools: Pools,
+    keys: Keyring,
 }
 
 impl Database {
-    /// Opens the database of `url`, and brings its schema up to date: `sqlite:///path/to/file`, made if missing,
-    /// `sqlite::memory:`, or, with the feature `postgres`, `postgres://user:password@host/database`.
+    /// Opens the database of a configuration with its keys.
     ///
     /// # Errors
     /// See [`DatabaseError`].
-    pub async fn connect(url: &str) -> Result<Self, DatabaseError> {
+    pub async fn open(config: &Config) -> Result<Self, DatabaseError> {
+        Self::connect(&config.database_url(), Keyring::open(config)?).await
+    }
+
+    /// Opens the database of `url`, and brings its schema up to date: `sqlite:///path/to/file`, made if missing,
+    /// `sqlite::memory:`, or, with the feature `postgres`, `postgres://user:password@host/database`. What
+    /// is secret in it is encrypted with `keys`, also where an older version wrote it in plain text.
+    ///
+    /// # Errors
+    /// See [`DatabaseError`].
+    pub async fn connect(url: &str, keys: Keyring) -> Result<Self, DatabaseError> {
         let pools = Pools::open(url).await?;
         Migrator::up(&pools.write, None).await.map_err(|error| DatabaseError::Migrate(error.into()))?;
-        Ok(Self { pools })
+        sealing::bring_up_to_date(&pools, &keys).await.map_err(|error| DatabaseError::Seal(error.into()))?;
+        Ok(Self { pools, keys })
     }
 
     /// The devices in it.
     #[must_use]
     pub fn devices(&self) -> SqlDevices {
-        SqlDevices::new(self.pools.clone())
+        SqlDevices::new(self.pools.clone(), self.keys.clone())
+    }
+
+    /// The devices in it with how they are run.
+    #[must_use]
+    pub fn device_options(&self) -> SqlDeviceOptions {
+        SqlDeviceOptions::new(self.devices())
     }
 
     /// The streams in it.
@@ -124,6 +168,51 @@ impl Database {
     #[must_use]
     pub fn snapshots(&self) -> SqlSnapshots {
         SqlSnapshots::new(self.pools.clone())
+    }
+
+    /// The users and clients in it.
+    pub(crate) fn accounts(&self) -> SqlAccounts {
+        SqlAccounts::new(self.pools.clone())
+    }
+
+    /// What proves them.
+    pub(crate) fn credentials(&self) -> SqlCredentials {
+        SqlCredentials::new(self.pools.clone())
+    }
+
+    /// What is kept of who did what.
+    pub(crate) fn audit(&self) -> SqlAudit {
+        SqlAudit::new(self.pools.clone())
+    }
+
+    /// The keys that what is secret in it is encrypted with.
+    pub(crate) const fn keys(&self) -> &Keyring {
+        &self.keys
+    }
+
+    /// The changes of state of all streams.
+    pub(crate) fn changes(&self) -> SqlChanges {
+        SqlChanges::new(self.pools.clone())
+    }
+
+    /// The alerts in it.
+    pub(crate) fn alerts(&self) -> SqlAlerts {
+        SqlAlerts::new(self.pools.clone())
+    }
+
+    /// Figures over time.
+    pub(crate) fn samples(&self) -> SqlSamples {
+        SqlSamples::new(self.pools.clone())
+    }
+
+    /// What people arrange on the dashboard.
+    pub(crate) fn ui_documents(&self) -> SqlDocuments {
+        SqlDocuments::new(self.pools.clone())
+    }
+
+    /// The exports in it.
+    pub(crate) fn exports(&self) -> SqlExports {
+        SqlExports::new(self.pools.clone())
     }
 
     /// Whether the database answers, and soon.

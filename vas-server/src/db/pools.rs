@@ -6,6 +6,9 @@ use sea_orm::{
     ConnectOptions, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, Select,
     SqliteTransactionMode, TransactionOptions, TransactionTrait, UpdateMany,
 };
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -88,7 +91,7 @@ fn open_error(error: DbErr) -> DatabaseError {
 async fn open_sqlite(url: &str, path: &str) -> Result<Pools, DatabaseError> {
     let in_memory = path.contains(":memory:") || path.contains("mode=memory");
     if !in_memory {
-        make_folder(path)?;
+        make_file(path)?;
     }
     let mut writer = sqlite_options(url);
     writer.max_connections(1).min_connections(1);
@@ -101,6 +104,8 @@ async fn open_sqlite(url: &str, path: &str) -> Result<Pools, DatabaseError> {
             .pragma("journal_mode", "WAL")
             .pragma("journal_size_limit", LOG_BYTES)
             .pragma("synchronous", "NORMAL")
+            // What is deleted or overwritten is gone from the file: tokens, and addresses of cameras.
+            .pragma("secure_delete", "ON")
     });
     let write = sea_orm::Database::connect(writer).await.map_err(open_error)?;
     if in_memory {
@@ -144,13 +149,17 @@ async fn open_postgres(url: &str) -> Result<Pools, DatabaseError> {
     Ok(Pools { read: pool.clone(), write: pool })
 }
 
-/// Makes the folder of a database file. `path` is what follows `sqlite:` in the URL.
-fn make_folder(path: &str) -> Result<(), DatabaseError> {
+/// Makes a database file that is missing, and its folder. It is for this user alone, as are the files that SQLite keeps
+/// beside it, which get the rights of the first. `path` is what follows `sqlite:` in the URL.
+fn make_file(path: &str) -> Result<(), DatabaseError> {
     let file = path.strip_prefix("//").unwrap_or(path);
     let file = PathBuf::from(file.split('?').next().unwrap_or(file));
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder)
-            .map_err(|source| DatabaseError::Folder { folder: folder.to_owned(), source }),
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| DatabaseError::Folder { folder: folder.to_owned(), source })?;
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file) {
+        Err(source) if source.kind() != ErrorKind::AlreadyExists => Err(DatabaseError::File { file, source }),
         _ => Ok(()),
     }
 }

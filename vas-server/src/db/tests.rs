@@ -3,6 +3,7 @@
 
 use super::migration::Migrator;
 use super::{Database, DatabaseError};
+use crate::keyring::Keyring;
 use sea_orm::{ConnectionTrait, Statement};
 use sea_orm_migration::MigratorTrait;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use vas_core::{DeviceId, WallTime};
 async fn on_disk() -> (tempfile::TempDir, Database) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/new/vas.db", folder.path().display());
-    let database = Database::connect(&url).await.unwrap();
+    let database = Database::connect(&url, Keyring::random()).await.unwrap();
     (folder, database)
 }
 
@@ -44,7 +45,7 @@ async fn recordings_on_sqlite() {
     let (_folder, database) = on_disk().await;
     recording::recordings(&database.recordings()).await;
     database.close().await;
-    let database = Database::connect("sqlite::memory:").await.unwrap();
+    let database = Database::connect("sqlite::memory:", Keyring::random()).await.unwrap();
     recording::recordings(&database.recordings()).await;
 }
 
@@ -68,12 +69,12 @@ async fn an_opened_database_opens_again_and_uses_wal() {
     let file = folder.path().join("new/vas.db");
     // Bytes 18 and 19 of the file are 2 in WAL mode (SQLite's file format, section 1.3.3).
     assert_eq!(std::fs::read(&file).unwrap()[18..20], [2, 2]);
-    Database::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    Database::connect(&format!("sqlite://{}", file.display()), Keyring::random()).await.unwrap();
 }
 
 #[tokio::test]
 async fn the_schema_goes_down_and_up_again() {
-    let database = Database::connect("sqlite::memory:").await.unwrap();
+    let database = Database::connect("sqlite::memory:", Keyring::random()).await.unwrap();
     Migrator::down(&database.pools.write, None).await.unwrap();
     Migrator::up(&database.pools.write, None).await.unwrap();
     repo::devices(&database.devices()).await;
@@ -81,7 +82,7 @@ async fn the_schema_goes_down_and_up_again() {
 
 #[tokio::test]
 async fn devices_of_the_first_release_have_no_sub_stream() {
-    let database = Database::connect("sqlite::memory:").await.unwrap();
+    let database = Database::connect("sqlite::memory:", Keyring::random()).await.unwrap();
     Migrator::down(&database.pools.write, None).await.unwrap();
     Migrator::up(&database.pools.write, Some(1)).await.unwrap();
     let old = "INSERT INTO devices (id, tenant_id, name, rtsp_url, created_at) \
@@ -95,12 +96,12 @@ async fn devices_of_the_first_release_have_no_sub_stream() {
 
 #[tokio::test]
 async fn what_is_no_database_is_refused() {
-    assert!(matches!(Database::connect("mysql://x").await, Err(DatabaseError::Scheme)));
+    assert!(matches!(Database::connect("mysql://x", Keyring::random()).await, Err(DatabaseError::Scheme)));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("vas.db");
     std::fs::write(&file, "this is no database, only a text that happens to lie where one was expected")
         .unwrap();
-    assert!(Database::connect(&format!("sqlite://{}", file.display())).await.is_err());
+    assert!(Database::connect(&format!("sqlite://{}", file.display()), Keyring::random()).await.is_err());
 }
 
 /// While something is written, all that reads goes on, and sees what was committed before.
@@ -126,7 +127,7 @@ async fn readers_do_not_wait_for_the_writer() {
 async fn a_database_that_is_busy_is_waited_for() {
     let (folder, database) = on_disk().await;
     let url = format!("sqlite://{}/new/vas.db", folder.path().display());
-    let other = Database::connect(&url).await.unwrap();
+    let other = Database::connect(&url, Keyring::random()).await.unwrap();
     let (index, device) = (database.recordings(), DeviceId::random());
     let transaction = other.pools.begin().await.unwrap();
     let batch = [minute(device, 0)];
@@ -140,7 +141,7 @@ async fn a_database_that_is_busy_is_waited_for() {
 /// Rows that can't be read are left out of ranges, and don't hide those that can.
 #[tokio::test]
 async fn damaged_rows_are_left_out() {
-    let database = Database::connect("sqlite::memory:").await.unwrap();
+    let database = Database::connect("sqlite::memory:", Keyring::random()).await.unwrap();
     let (index, device) = (database.recordings(), DeviceId::random());
     let rows: Vec<_> = (0..3).map(|n| minute(device, n)).collect();
     index.complete(&rows).await.unwrap();
@@ -184,7 +185,7 @@ async fn recordings_of_a_deleted_device_are_marked() {
 /// What is asked of a year must not read a year: each query finds its rows through an index.
 #[tokio::test]
 async fn queries_go_through_indexes() {
-    let database = Database::connect("sqlite::memory:").await.unwrap();
+    let database = Database::connect("sqlite::memory:", Keyring::random()).await.unwrap();
     let plan = async |sql: &str| {
         let pool = &database.pools.read;
         let statement =

@@ -13,7 +13,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use futures_util::{StreamExt, stream};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use vas_core::model::{CaptureSource, StoredFile};
 use vas_core::ports::Page;
 use vas_core::{BookmarkId, DeviceId, ErrorKind, HasKind, SnapshotId};
@@ -25,8 +25,6 @@ const PIECE: u64 = 1 << 20;
 const LONGEST_TEXT: usize = 200;
 /// Bytes of metadata at most.
 const MAX_METADATA: usize = 16 << 10;
-/// Who asks, until there are accounts.
-const ANONYMOUS: &str = "anonymous";
 
 impl PathId for BookmarkId {
     const WHAT: &'static str = "bookmark";
@@ -49,9 +47,9 @@ pub(super) fn read_source(fields: &mut Fields) -> CaptureSource {
     fields.parsed("source", "must be live or historical").unwrap_or(CaptureSource::Live)
 }
 
-/// Who makes it.
-pub(super) fn read_author(fields: &mut Fields) -> String {
-    read_text(fields, "created_by").unwrap_or_else(|| ANONYMOUS.to_owned())
+/// Who makes it: `caller` where nobody is named.
+pub(super) fn read_author(fields: &mut Fields, caller: &str) -> String {
+    read_text(fields, "created_by").unwrap_or_else(|| caller.to_owned())
 }
 
 /// A JSON object as text; `None` where none is given.
@@ -78,8 +76,8 @@ pub(super) fn read_page(query: &mut Fields) -> Page {
 }
 
 /// Metadata as it stands in answers.
-pub(super) fn metadata_view(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| Value::Object(serde_json::Map::default()))
+pub(super) fn metadata_view(text: &str) -> Map<String, Value> {
+    serde_json::from_str(text).unwrap_or_default()
 }
 
 impl HttpState {
@@ -104,7 +102,7 @@ impl HttpState {
         let Some(wanted) = offer.wanted(method, headers) else {
             return Ok(offer.answer(method, headers, |_| Body::empty()));
         };
-        let captures = self.control.captures().clone();
+        let captures = self.control.captures();
         // Read before the answer begins: a store that fails can still be told of.
         let first = wanted.start..wanted.end.min(wanted.start.saturating_add(PIECE));
         let rest = first.end..wanted.end;

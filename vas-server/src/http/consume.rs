@@ -7,19 +7,24 @@
 use super::HttpState;
 use super::extract::{Id, JsonFields, path_parameter};
 use super::fields::Fields;
+use super::guard::Scoped;
 use super::ice;
 use super::problem::Problem;
-use super::view;
+use super::schema;
+use super::view::time;
 use super::viewers::{ClientAddress, LAYERS, VIEWER, fallback, not_admitted, read_size};
-use crate::control::{ConsumeFailure, ConsumeRequest, Consumed, ConsumerRecord, NotWatchable};
-use axum::extract::{FromRequestParts, State};
+use crate::control::{ConsumeFailure, ConsumeRequest, Consumed, ConsumerRecord, Control, NotWatchable};
+use axum::Json;
+use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
-use axum::routing::{delete, get, post};
-use axum::{Json, Router};
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use vas_core::StreamId;
 use vas_sfu::ortc::{DtlsParameters, InvalidParameters, MediaKind, RtpCapabilities};
 use vas_sfu::{
@@ -29,29 +34,45 @@ use vas_sfu::{
 
 /// Longest name that a client gives itself, in characters.
 const LONGEST_CLIENT_ID: usize = 200;
-pub(super) fn routes() -> Router<HttpState> {
-    Router::new()
-        .route("/v2/streams/{id}/router-capabilities", get(router_capabilities))
-        .route("/v2/streams/{id}/consume", post(consume))
-        .route("/v2/streams/{id}/consumers", get(list))
-        .route("/v2/streams/{id}/consumers/{consumer}", delete(end))
-        .route("/v2/streams/{id}/consumers/{consumer}/connect", post(connect))
-        .route("/v2/streams/{id}/consumers/{consumer}/ice-candidate", post(ice_candidate))
-        .route("/v2/consumers/{consumer}", delete(end))
-        .route("/v2/consumers/{consumer}/connect", post(connect))
-        .route("/v2/consumers/{consumer}/ice-candidate", post(ice_candidate))
+
+pub(super) fn routes() -> OpenApiRouter<HttpState> {
+    let home =
+        || OpenApiRouter::new().routes(routes!(end)).routes(routes!(connect)).routes(routes!(ice_candidate));
+    OpenApiRouter::new()
+        .routes(routes!(router_capabilities))
+        .routes(routes!(consume))
+        .routes(routes!(list))
+        .nest("/v2/streams/{id}/consumers", home())
+        .nest("/v2/consumers", home())
 }
 
+/// Show what can be sent to viewers
+#[utoipa::path(
+    get, path = "/v2/streams/{id}/router-capabilities", tag = "Watching", params(schema::StreamPath),
+    responses((status = 200, description = "The same for every stream.", body = schema::RouterCapabilities)),
+)]
 async fn router_capabilities(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Id(id): Id<StreamId>,
 ) -> Result<Json<Value>, Problem> {
     state.control.stream(id).await?;
     Ok(Json(json!({ "rtp_capabilities": state.control.live().router().rtp_capabilities() })))
 }
 
+/// Have a stream sent to a viewer
+#[utoipa::path(
+    post, path = "/v2/streams/{id}/consume", tag = "Watching", params(schema::StreamPath),
+    request_body = schema::ConsumeRequest,
+    responses(
+        (status = 201, description = "The consumer and its transport.", body = schema::ConsumeAnswer,
+         headers(("Location", description = "Where it is."))),
+        (status = 409, description = "The stream does not run, or has no picture yet."),
+        (status = 422, description = "A field is wrong, or no codec is in common (`UNSUPPORTED_CAPABILITIES`)."),
+        (status = 503, description = "A limit on viewers is reached; `Retry-After` says when to try again."),
+    ),
+)]
 async fn consume(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Id(stream): Id<StreamId>,
     ClientAddress(address): ClientAddress,
     JsonFields(mut body): JsonFields,
@@ -177,34 +198,72 @@ impl FromRequestParts<HttpState> for Named {
             None => None,
         };
         let id: Option<ConsumerId> = path_parameter(parts, "consumer").await.and_then(|id| id.parse().ok());
-        let consumed = id.and_then(|id| state.control.consumers().get(id, stream));
-        consumed.map(Self).ok_or_else(|| Problem::not_found("consumer; it may have ended"))
+        let Ok(Scoped(control)) = Scoped::<Control>::from_request_parts(parts, state).await;
+        let consumed = id.and_then(|id| control.consumers().get(id, stream));
+        let consumed = consumed.ok_or_else(|| Problem::not_found("consumer; it may have ended"))?;
+        // Of a stream that the caller sees: short forms name none.
+        control.stream(consumed.stream).await?;
+        Ok(Self(consumed))
     }
 }
 
+/// A consumer's transport has the viewer's certificates.
+#[derive(Debug, Serialize, ToSchema)]
+struct ConsumerConnected {
+    /// Always `connected`: a wrong certificate shows as a failed handshake.
+    status: &'static str,
+    #[schema(value_type = Uuid)]
+    consumer_id: ConsumerId,
+    #[schema(value_type = Uuid)]
+    transport_id: TransportId,
+}
+
+/// Connect a consumer's transport
+#[utoipa::path(
+    post, path = "/{consumer}/connect", tag = "Watching", params(schema::ConsumerPath),
+    request_body = schema::ConnectRequest,
+    responses(
+        (status = 200, description = "The handshake may begin.", body = ConsumerConnected),
+        (status = 409, description = "It was connected with other certificates, or is closed."),
+    ),
+)]
 async fn connect(
     Named(Consumed { consumer, transport, .. }): Named,
     JsonFields(mut body): JsonFields,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<ConsumerConnected>, Problem> {
     let parameters = read_dtls(&mut body, "dtls_parameters");
     body.finish()?;
     if let Some(parameters) = parameters {
         transport.connect(&parameters)?;
     }
-    Ok(Json(json!({
-        "status": "connected",
-        "consumer_id": consumer.id(),
-        "transport_id": transport.id(),
-    })))
+    let (consumer_id, transport_id) = (consumer.id(), transport.id());
+    Ok(Json(ConsumerConnected { status: "connected", consumer_id, transport_id }))
 }
 
+/// A candidate was taken.
+#[derive(Debug, Serialize, ToSchema)]
+struct CandidateTaken {
+    /// Always `acknowledged`.
+    status: &'static str,
+    #[schema(value_type = Uuid)]
+    consumer_id: ConsumerId,
+}
+
+/// Trickle a candidate
+///
+/// The server has no need of it: it answers checks wherever they come from.
+#[utoipa::path(
+    post, path = "/{consumer}/ice-candidate", tag = "Watching", params(schema::ConsumerPath),
+    request_body = schema::CandidateRequest,
+    responses((status = 200, description = "It was taken.", body = CandidateTaken)),
+)]
 async fn ice_candidate(
     Named(Consumed { consumer, .. }): Named,
     JsonFields(mut body): JsonFields,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<CandidateTaken>, Problem> {
     read_candidate(&mut body);
     body.finish()?;
-    Ok(Json(json!({ "status": "acknowledged", "consumer_id": consumer.id() })))
+    Ok(Json(CandidateTaken { status: "acknowledged", consumer_id: consumer.id() }))
 }
 
 /// A candidate as browsers give it: an object, its text, or null for the end of candidates. An ICE-lite agent needs
@@ -217,38 +276,89 @@ pub(crate) fn read_candidate(fields: &mut Fields) {
     }
 }
 
-async fn end(State(state): State<HttpState>, Named(Consumed { consumer, .. }): Named) -> StatusCode {
+/// End a consumer
+#[utoipa::path(
+    delete, path = "/{consumer}", tag = "Watching", params(schema::ConsumerPath),
+    responses((status = 204, description = "It has ended.")),
+)]
+async fn end(Scoped(state): Scoped<HttpState>, Named(Consumed { consumer, .. }): Named) -> StatusCode {
     state.control.consumers().end(consumer.id());
     StatusCode::NO_CONTENT
 }
 
-async fn list(State(state): State<HttpState>, Id(stream): Id<StreamId>) -> Result<Json<Value>, Problem> {
-    state.control.stream(stream).await?;
-    let records = state.control.consumers().of(stream);
-    let active = records.iter().filter(|record| record.closed_at.is_none()).count();
-    Ok(Json(json!({
-        "stream_id": stream,
-        "total_consumers": records.len(),
-        "active_consumers": active,
-        "consumers": records.iter().map(record).collect::<Vec<_>>(),
-    })))
+/// The consumers of a stream, those that ended lately among them.
+#[derive(Debug, Serialize, ToSchema)]
+struct ConsumerList {
+    #[schema(value_type = Uuid)]
+    stream_id: StreamId,
+    total_consumers: usize,
+    active_consumers: usize,
+    consumers: Vec<ConsumerView>,
 }
 
-fn record(record: &ConsumerRecord) -> Value {
-    let state = match (record.closed_at, record.connected) {
-        (Some(_), _) => "CLOSED",
-        (None, true) => "CONNECTED",
-        (None, false) => "CONNECTING",
-    };
-    json!({
-        "id": record.id,
-        "client_id": record.client,
-        "kind": record.kind,
-        "state": state,
-        "created_at": view::time(record.created_at),
-        "last_seen_at": view::time(record.last_seen_at),
-        "closed_at": record.closed_at.map(view::time),
-    })
+/// A consumer.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Consumer)]
+struct ConsumerView {
+    #[schema(value_type = Uuid)]
+    id: ConsumerId,
+    /// What the client calls itself.
+    client_id: String,
+    #[schema(value_type = schema::MediaKind)]
+    kind: MediaKind,
+    state: ConsumerState,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    last_seen_at: String,
+    #[schema(format = DateTime)]
+    closed_at: Option<String>,
+}
+
+/// How far a consumer has come.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
+enum ConsumerState {
+    Connecting,
+    Connected,
+    Closed,
+}
+
+/// List a stream's consumers
+#[utoipa::path(
+    get, path = "/v2/streams/{id}/consumers", tag = "Watching", params(schema::StreamPath),
+    responses((status = 200, description = "The consumers.", body = ConsumerList)),
+)]
+async fn list(
+    Scoped(state): Scoped<HttpState>,
+    Id(stream): Id<StreamId>,
+) -> Result<Json<ConsumerList>, Problem> {
+    state.control.stream(stream).await?;
+    let records = state.control.consumers().of(stream);
+    Ok(Json(ConsumerList {
+        stream_id: stream,
+        total_consumers: records.len(),
+        active_consumers: records.iter().filter(|record| record.closed_at.is_none()).count(),
+        consumers: records.iter().map(ConsumerView::new).collect(),
+    }))
+}
+
+impl ConsumerView {
+    fn new(record: &ConsumerRecord) -> Self {
+        Self {
+            id: record.id,
+            client_id: record.client.clone(),
+            kind: record.kind,
+            state: match (record.closed_at, record.connected) {
+                (Some(_), _) => ConsumerState::Closed,
+                (None, true) => ConsumerState::Connected,
+                (None, false) => ConsumerState::Connecting,
+            },
+            created_at: time(record.created_at),
+            last_seen_at: time(record.last_seen_at),
+            closed_at: record.closed_at.map(time),
+        }
+    }
 }
 
 /// Why a stream is not sent to a viewer. To one that can't decode it the way that is left is named.

@@ -1,112 +1,161 @@
 //! `/api/v1/devices`.
 
 use super::HttpState;
+use super::device_fields::{self, LONGEST_NAME};
 use super::extract::{Id, JsonFields, QueryFields};
-use super::fields::Fields;
+use super::guard::Scoped;
+use super::listing::Listing;
 use super::problem::Problem;
-use super::view::{self, DeviceView, time};
-use crate::control::{DevicePatch, NewDevice, Started, Validation};
-use axum::extract::State;
+use super::schema;
+use super::view::{DeviceStatusView, DeviceView, StartedView, StoppedView, ValidationView};
+use crate::control::Validation;
+use axum::Json;
 use axum::http::StatusCode;
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use serde_json::{Value, json};
+use std::collections::HashMap;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use vas_core::DeviceId;
-use vas_core::model::mask_url;
-use vas_core::ports::Page;
+use vas_core::model::{Device, mask_url};
+use vas_core::ports::{Page, StreamFilter};
 
-/// Longest name of a device or stream, in characters.
-pub(super) const LONGEST_NAME: usize = 200;
-const LONGEST_TEXT: usize = 2_000;
-/// Longer than any URL that is taken, so that the URL's own check says what is wrong.
-const LONGEST_URL: usize = 4_096;
 /// Devices in one answer at most.
 const MAX_PAGE: u64 = 1_000;
 
-pub(super) fn routes() -> Router<HttpState> {
-    Router::new()
-        .route("/api/v1/devices", get(list).post(add))
-        .route("/api/v1/devices/validate", post(validate))
-        .route("/api/v1/devices/{id}", get(show).put(change).delete(delete))
-        .route("/api/v1/devices/{id}/start-stream", post(start_stream))
-        .route("/api/v1/devices/{id}/stop-stream", post(stop_stream))
-        .route("/api/v1/devices/{id}/status", get(status))
+pub(super) fn routes() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, add))
+        .routes(routes!(validate))
+        .routes(routes!(show, change, delete))
+        .routes(routes!(start_stream))
+        .routes(routes!(stop_stream))
+        .routes(routes!(status))
 }
 
+/// List devices
+#[utoipa::path(
+    get, path = "/api/v1/devices", tag = "Devices", params(schema::DeviceQuery),
+    responses((status = 200, description = "A page of them, in a stable order.", body = Vec<DeviceView>)),
+)]
 async fn list(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Ok(QueryFields(mut query)): Result<QueryFields, std::convert::Infallible>,
 ) -> Result<Json<Vec<DeviceView>>, Problem> {
     let page = Page {
         offset: query.integer("skip", 0, u64::MAX, 0),
         limit: query.integer("limit", 1, MAX_PAGE, 100),
     };
+    let listing = Listing::<schema::DeviceSort>::read(&mut query);
+    let is_active: Option<bool> = query.parsed("is_active", "must be true or false");
     query.finish()?;
-    let devices = state.control.devices(page).await?;
-    let active = state.control.active_devices().await?;
-    Ok(Json(devices.iter().map(|device| DeviceView::new(device, active.contains(&device.id))).collect()))
+    let (active, options) = (state.control.active_devices().await?, state.control.all_options().await?);
+    let devices = if listing.is_plain() && is_active.is_none() {
+        state.control.devices(page).await?
+    } else {
+        let mut devices = state.control.devices(Page { offset: 0, limit: u64::MAX }).await?;
+        devices.retain(|device| is_active.is_none_or(|is_active| active.contains(&device.id) == is_active));
+        listing.apply(&mut devices);
+        let before = usize::try_from(page.offset).unwrap_or(usize::MAX);
+        devices.into_iter().skip(before).take(page.limit as usize).collect()
+    };
+    let streams = state.control.streams(StreamFilter::default()).await?;
+    let streams: HashMap<_, _> = streams.iter().map(|info| (info.device.id, &info.present)).collect();
+    let view = |device: &Device| {
+        let options = options.get(&device.id).cloned().unwrap_or_default();
+        let recording = state.control.recordings().status(device.id);
+        DeviceView::new(device, options, active.contains(&device.id)).at_present(
+            device,
+            &recording,
+            streams.get(&device.id).copied(),
+        )
+    };
+    Ok(Json(devices.iter().map(view).collect()))
 }
 
+/// Add a device
+#[utoipa::path(
+    post, path = "/api/v1/devices", tag = "Devices", request_body = schema::NewDevice,
+    responses(
+        (status = 201, description = "It was added.", body = DeviceView),
+        (status = 409, description = "Another device has this address or name; `details.field` says which."),
+    ),
+)]
 async fn add(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     JsonFields(mut body): JsonFields,
 ) -> Result<(StatusCode, Json<DeviceView>), Problem> {
-    let (name, url) = (body.required_text("name", LONGEST_NAME), body.required_text("rtsp_url", LONGEST_URL));
-    let new = NewDevice {
-        name: name.unwrap_or_default(),
-        url: url.unwrap_or_default(),
-        sub_url: optional_text(&mut body, "sub_rtsp_url", LONGEST_URL).flatten(),
-        description: optional_text(&mut body, "description", LONGEST_TEXT).flatten(),
-        location: optional_text(&mut body, "location", LONGEST_TEXT).flatten(),
-    };
+    let new = device_fields::new_device(&mut body);
     body.finish()?;
     let device = state.control.add_device(new).await?;
-    Ok((StatusCode::CREATED, Json(DeviceView::new(&device, false))))
+    Ok((StatusCode::CREATED, Json(device_view(&state, &device).await?)))
 }
 
-async fn show(State(state): State<HttpState>, Id(id): Id<DeviceId>) -> Result<Json<DeviceView>, Problem> {
+async fn device_view(state: &HttpState, device: &Device) -> Result<DeviceView, Problem> {
+    let options = state.control.options(device.id).await?;
+    let stream = state.control.stream_of(device.id).await?;
+    let present = stream.as_ref().map(|stream| state.control.present(stream));
+    let recording = state.control.recordings().status(device.id);
+    let view = DeviceView::new(device, options, stream.is_some_and(|stream| stream.wanted));
+    Ok(view.at_present(device, &recording, present.as_ref()))
+}
+
+/// Show a device
+#[utoipa::path(
+    get, path = "/api/v1/devices/{id}", tag = "Devices", params(schema::DevicePath),
+    responses((status = 200, description = "The device.", body = DeviceView)),
+)]
+async fn show(Scoped(state): Scoped<HttpState>, Id(id): Id<DeviceId>) -> Result<Json<DeviceView>, Problem> {
     let device = state.control.device(id).await?;
-    Ok(Json(DeviceView::new(&device, state.control.is_active(id).await?)))
+    Ok(Json(device_view(&state, &device).await?))
 }
 
+/// Change a device
+///
+/// A stream that runs goes on from a new address. Viewers live through that, but not through the coming or going of a
+/// sub stream.
+#[utoipa::path(
+    put, path = "/api/v1/devices/{id}", tag = "Devices", params(schema::DevicePath),
+    request_body = schema::DeviceChange,
+    responses(
+        (status = 200, description = "The device as it is now.", body = DeviceView),
+        (status = 409, description = "Another device has this address or name; `details.field` says which."),
+    ),
+)]
 async fn change(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Id(id): Id<DeviceId>,
     JsonFields(mut body): JsonFields,
 ) -> Result<Json<DeviceView>, Problem> {
     // Unknown before wrong: what is asked of a device that is not there does not matter.
     state.control.device(id).await?;
-    let given = |body: &mut Fields, name, longest| {
-        if body.has(name) { body.required_text(name, longest) } else { None }
-    };
-    let patch = DevicePatch {
-        name: given(&mut body, "name", LONGEST_NAME),
-        url: given(&mut body, "rtsp_url", LONGEST_URL),
-        sub_url: optional_text(&mut body, "sub_rtsp_url", LONGEST_URL),
-        description: optional_text(&mut body, "description", LONGEST_TEXT),
-        location: optional_text(&mut body, "location", LONGEST_TEXT),
-    };
+    let patch = device_fields::patch(&mut body);
     body.finish()?;
     let device = state.control.change_device(id, patch).await?;
-    Ok(Json(DeviceView::new(&device, state.control.is_active(id).await?)))
+    Ok(Json(device_view(&state, &device).await?))
 }
 
-/// `None`: the field is not there. An empty text is as good as null.
-fn optional_text(body: &mut Fields, name: &str, longest: usize) -> Option<Option<String>> {
-    let there = body.has(name);
-    let text = body.text(name, longest).filter(|text| !text.is_empty());
-    there.then_some(text)
-}
-
-async fn delete(State(state): State<HttpState>, Id(id): Id<DeviceId>) -> Result<StatusCode, Problem> {
+/// Delete a device
+///
+/// Its stream ends, and in the background its recordings, bookmarks and snapshots go.
+#[utoipa::path(
+    delete, path = "/api/v1/devices/{id}", tag = "Devices", params(schema::DevicePath),
+    responses((status = 204, description = "It is deleted.")),
+)]
+async fn delete(Scoped(state): Scoped<HttpState>, Id(id): Id<DeviceId>) -> Result<StatusCode, Problem> {
     state.control.delete_device(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Try an address
+///
+/// Asks the camera what it sends, for ten seconds at most. Nothing is stored.
+#[utoipa::path(
+    post, path = "/api/v1/devices/validate", tag = "Devices", request_body = schema::DeviceTrial,
+    responses((status = 200, description = "What was found, or why nothing was.", body = ValidationView)),
+)]
 async fn validate(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     JsonFields(mut body): JsonFields,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<ValidationView>, Problem> {
     let name = body.text("name", LONGEST_NAME);
     // Any text is an answer of 200, but there must be one.
     let url = body.any_text("rtsp_url");
@@ -114,60 +163,52 @@ async fn validate(
     let url = url.unwrap_or_default();
     let shown = mask_url(&url);
     Ok(Json(match state.control.validate(&name.unwrap_or_else(|| "validate".to_owned()), &url).await {
-        Validation::Valid(probe) => view::probe(&shown, &probe),
-        Validation::Invalid(error) => json!({ "valid": false, "rtsp_url": shown, "error": error }),
+        Validation::Valid(probe) => ValidationView::valid(shown, &probe),
+        Validation::Invalid(error) => ValidationView::invalid(shown, error),
     }))
 }
 
-async fn start_stream(State(state): State<HttpState>, Id(id): Id<DeviceId>) -> Result<Json<Value>, Problem> {
-    Ok(Json(started(&state.control.start(id).await?)))
+/// Start a device's stream
+///
+/// Answers at once, whether or not the camera can be reached: the stream's state tells.
+#[utoipa::path(
+    post, path = "/api/v1/devices/{id}/start-stream", tag = "Devices", params(schema::DevicePath),
+    responses((status = 200, description = "It runs, from now on or already.", body = StartedView)),
+)]
+async fn start_stream(
+    Scoped(state): Scoped<HttpState>,
+    Id(id): Id<DeviceId>,
+) -> Result<Json<StartedView>, Problem> {
+    Ok(Json(StartedView::new(&state.control.start(id).await?)))
 }
 
-/// The answer to a start, wherever it was asked for.
-pub(super) fn started(started: &Started) -> Value {
-    let Started { stream, ids, ran } = started;
-    let mut producers = json!({ "video": ids.video });
-    if let Some(audio) = ids.audio {
-        producers["audio"] = json!(audio);
-    }
-    json!({
-        "status": "success",
-        "device_id": stream.device,
-        "room_id": stream.device,
-        "transport_id": ids.transport,
-        "producers": producers,
-        "stream": {
-            "status": if *ran { "active" } else { "started" },
-            "started_at": time(stream.started_at),
-        },
-        "reconnect": ran,
-        "v2_stream_id": stream.id,
-    })
-}
-
-async fn stop_stream(State(state): State<HttpState>, Id(id): Id<DeviceId>) -> Result<Json<Value>, Problem> {
+/// Stop a device's stream
+#[utoipa::path(
+    post, path = "/api/v1/devices/{id}/stop-stream", tag = "Devices", params(schema::DevicePath),
+    responses((status = 200, description = "It does not run, from now on or before.", body = StoppedView)),
+)]
+async fn stop_stream(
+    Scoped(state): Scoped<HttpState>,
+    Id(id): Id<DeviceId>,
+) -> Result<Json<StoppedView>, Problem> {
     state.control.device(id).await?;
     if let Some(stream) = state.control.stream_of(id).await? {
         state.control.stop(stream.id).await?;
     }
-    Ok(Json(stopped(id)))
+    Ok(Json(StoppedView::new(id)))
 }
 
-/// The answer to a stop, wherever it was asked for.
-pub(super) fn stopped(device: DeviceId) -> Value {
-    json!({ "status": "success", "device_id": device, "stopped": true })
-}
-
-async fn status(State(state): State<HttpState>, Id(id): Id<DeviceId>) -> Result<Json<Value>, Problem> {
+/// Show a device and whether its stream runs
+#[utoipa::path(
+    get, path = "/api/v1/devices/{id}/status", tag = "Devices", params(schema::DevicePath),
+    responses((status = 200, description = "The device.", body = DeviceStatusView)),
+)]
+async fn status(
+    Scoped(state): Scoped<HttpState>,
+    Id(id): Id<DeviceId>,
+) -> Result<Json<DeviceStatusView>, Problem> {
     let device = state.control.device(id).await?;
     let stream = state.control.stream_of(id).await?.filter(|stream| stream.wanted);
-    let mut view = json!(DeviceView::new(&device, stream.is_some()));
-    view["device_id"] = json!(id);
-    view["streaming"] = json!({
-        "active": stream.is_some(),
-        "room_id": stream.as_ref().map(|_| id),
-        "started_at": stream.as_ref().map(|stream| time(stream.started_at)),
-        "stream_id": stream.as_ref().map(|stream| stream.id),
-    });
-    Ok(Json(view))
+    let options = state.control.options(id).await?;
+    Ok(Json(DeviceStatusView::new(&device, options, stream.as_ref())))
 }

@@ -5,25 +5,27 @@
 
 use super::HttpState;
 use super::extract::{Id, QueryFields, path_parameter};
+use super::guard::Scoped;
 use super::hls_names::{LiveNames, Piece, RENDITIONS, playlist_name};
 use super::media_range::Offer;
 use super::media_url::Purpose;
 use super::problem::Problem;
+use super::schema;
 use crate::control::NotWatchable;
 use crate::control::recording::{Window, WindowError};
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, State};
+use axum::extract::FromRequestParts;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use bytes::Bytes;
 use futures_util::stream;
 use std::convert::Infallible;
 use std::ops::Range;
 use std::time::Duration;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use vas_core::StreamId;
 use vas_core::hub::SubscribeError;
 use vas_core::model::StreamState;
@@ -47,11 +49,8 @@ const SUB_STREAM: Duration = Duration::from_secs(3);
 /// When to ask again for what did not come, in seconds.
 const RETRY_SECONDS: u64 = 2;
 
-pub(super) fn routes() -> Router<HttpState> {
-    Router::new()
-        .route("/v2/streams/{id}/hls/playlist.m3u8", get(ts_playlist))
-        .route("/v2/streams/{id}/hls/index.m3u8", get(index))
-        .route("/v2/streams/{id}/hls/{name}", get(piece))
+pub(super) fn routes() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new().routes(routes!(ts_playlist)).routes(routes!(index)).routes(routes!(piece))
 }
 
 /// An answer with a playlist.
@@ -59,8 +58,18 @@ pub(super) fn playlist(text: String) -> Response {
     ([(CONTENT_TYPE, PLAYLIST), (CACHE_CONTROL, VOLATILE)], text).into_response()
 }
 
-async fn ts_playlist(State(state): State<HttpState>, Id(id): Id<StreamId>) -> Result<Response, Problem> {
-    state.control.stream(id).await?.watchable()?;
+/// Play a stream live, as HLS of MPEG-TS segments
+///
+/// The form for old players. The first request waits for the first segment, ten seconds at most.
+#[utoipa::path(
+    get, path = "/v2/streams/{id}/hls/playlist.m3u8", tag = "HLS", params(schema::StreamPath),
+    responses(
+        (status = 200, description = "The playlist.", body = String, content_type = "application/vnd.apple.mpegurl"),
+        (status = 409, description = "The stream does not run, or has no picture yet."),
+    ),
+)]
+async fn ts_playlist(Scoped(state): Scoped<HttpState>, Id(id): Id<StreamId>) -> Result<Response, Problem> {
+    state.control.watchable(&state.control.stream(id).await?)?;
     let window = state.windows.open(id, 0).map_err(not_offered)?;
     first_segment(&window).await?;
     let names = state.live_names(id, 0, &window);
@@ -68,10 +77,17 @@ async fn ts_playlist(State(state): State<HttpState>, Id(id): Id<StreamId>) -> Re
     Ok(playlist(text))
 }
 
-/// The multivariant playlist.
-async fn index(State(state): State<HttpState>, Id(id): Id<StreamId>) -> Result<Response, Problem> {
+/// Play a stream live, as low-latency HLS
+#[utoipa::path(
+    get, path = "/v2/streams/{id}/hls/index.m3u8", tag = "HLS", params(schema::StreamPath),
+    responses(
+        (status = 200, description = "The multivariant playlist.", body = String, content_type = "application/vnd.apple.mpegurl"),
+        (status = 409, description = "The stream does not run, or has no picture yet."),
+    ),
+)]
+async fn index(Scoped(state): Scoped<HttpState>, Id(id): Id<StreamId>) -> Result<Response, Problem> {
     let info = state.control.stream(id).await?;
-    info.watchable()?;
+    state.control.watchable(&info)?;
     let main = state.windows.open(id, 0).map_err(not_offered)?;
     let sub_is_live = info.present.sub.as_ref().is_some_and(|sub| sub.state == StreamState::Live);
     let sub = if sub_is_live { state.windows.open(id, 1).ok() } else { None };
@@ -88,9 +104,13 @@ async fn index(State(state): State<HttpState>, Id(id): Id<StreamId>) -> Result<R
     Ok(playlist(multivariant::playlist(variants)))
 }
 
-/// Whatever a playlist names.
+/// Media and playlists that a live playlist names
+#[utoipa::path(
+    get, path = "/v2/streams/{id}/hls/{name}", tag = "HLS", params(schema::StreamMediaPath),
+    responses(schema::Media, (status = 409, description = "The stream does not run.")),
+)]
 async fn piece(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Id(id): Id<StreamId>,
     MediaFile(name): MediaFile,
     Ok(QueryFields(query)): Result<QueryFields, Infallible>,
@@ -135,7 +155,7 @@ async fn media_playlist(
     };
     query.finish()?;
     // Made anew where it was given up: a player that was suspended goes on.
-    state.control.stream(id).await?.watchable()?;
+    state.control.runs(id)?;
     let window = state.windows.open(id, rendition).map_err(not_offered)?;
     let names = state.live_names(id, rendition, &window);
     let others = || state.reports(id, rendition);

@@ -2,29 +2,42 @@
 //! of other sites.
 
 use super::HttpState;
+use super::client::{self, Encrypted};
+use super::guard::{X_API_KEY, X_CSRF_TOKEN};
+use super::metrics::Traffic;
 use super::problem::{self, Problem};
+use super::rates::{RATE_LIMIT, RATE_LIMIT_POLICY};
+use crate::config::LiveConfig;
 use axum::Router;
+use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HOST, IF_MATCH, LINK,
-    LOCATION, ORIGIN, RANGE, REFERRER_POLICY, RETRY_AFTER, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    HOST, IF_MATCH, LINK, LOCATION, ORIGIN, RANGE, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
+    UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
 use tracing::Level;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 /// Nothing is loaded from elsewhere, nothing inline runs, and no other site may frame the page.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; font-src 'self'; connect-src 'self'; \
      media-src 'self' blob:; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
+
+/// A browser that was here once with TLS comes back with it alone, for a year (RFC 6797). Browsers heed it where they
+/// trust the certificate.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// Puts everything around the routes.
 pub(super) fn wrap(routes: Router, state: &HttpState) -> Router {
@@ -32,7 +45,7 @@ pub(super) fn wrap(routes: Router, state: &HttpState) -> Router {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "the server failed on this request")
             .into_response()
     }));
-    let shared = plain.clone().layer(cors(&state.cors_origins));
+    let shared = plain.clone().layer(cors(&state.settings));
     // The layer takes every OPTIONS request for a preflight; those that are none must reach their handlers.
     let chosen = tower::service_fn(move |request: Request| {
         let preflight = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
@@ -42,17 +55,40 @@ pub(super) fn wrap(routes: Router, state: &HttpState) -> Router {
     Router::new()
         .fallback_service(chosen)
         .layer(from_fn_with_state(state.clone(), same_origin))
-        .layer(axum::middleware::from_fn(around))
+        .layer(from_fn_with_state(state.proxies.clone(), client::note))
+        .layer(from_fn_with_state(state.traffic.clone(), around))
 }
 
-fn cors(origins: &[String]) -> CorsLayer {
-    let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+/// What every answer has, around routes that are none of the API's.
+pub(super) fn plain(routes: Router) -> Router {
+    routes.layer(from_fn_with_state(Traffic::shared(), around))
+}
+
+/// The routes of `router` below a path alone.
+pub(super) fn only_below(path: &'static str, router: Router) -> Router {
+    let elsewhere = plain(Router::new().fallback(async || Problem::not_found("WebSocket")));
+    let chosen = tower::service_fn(move |request: Request| {
+        let routes = if request.uri().path().starts_with(path) { &router } else { &elsewhere };
+        routes.clone().oneshot(request)
+    });
+    Router::new().fallback_service(chosen)
+}
+
+fn cors(settings: &LiveConfig) -> CorsLayer {
+    // Every allowed origin is named, so that credentials never go together with "whoever asks".
+    let credentials = settings.clone();
+    let may_have_credentials = move |_: &HeaderValue, _: &Parts| credentials.current().http.cors_credentials;
+    let settings = settings.clone();
+    let is_allowed = move |origin: &HeaderValue, _: &Parts| {
+        settings.current().http.cors_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes())
+    };
     CorsLayer::new()
-        .allow_origin(AllowOrigin::list(origins))
+        .allow_origin(AllowOrigin::predicate(is_allowed))
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([CONTENT_TYPE, IF_MATCH, RANGE, axum::http::header::AUTHORIZATION, X_REQUEST_ID])
+        .allow_credentials(AllowCredentials::predicate(may_have_credentials))
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IF_MATCH, RANGE, X_API_KEY, X_CSRF_TOKEN, X_REQUEST_ID])
         .expose_headers(
-            [LOCATION, ETAG, LINK, RETRY_AFTER, X_REQUEST_ID, ACCEPT_PATCH]
+            [LOCATION, ETAG, LINK, RETRY_AFTER, RATE_LIMIT, RATE_LIMIT_POLICY, X_REQUEST_ID, ACCEPT_PATCH]
                 .into_iter()
                 .chain(super::playback_clips::HEADERS)
                 .collect::<Vec<_>>(),
@@ -60,10 +96,20 @@ fn cors(origins: &[String]) -> CorsLayer {
         .max_age(Duration::from_secs(600))
 }
 
-/// Refuses requests under a name that is none of the server's, and changes that a page of another site asks a browser for. Browsers send some such requests without asking
-/// first, and a server that trusts whoever reaches it must not take them.
+/// Refuses requests under a name that is none of the server's, and changes that a page of another site asks a browser
+/// for. Browsers send some such requests without asking first, and a server that trusts whoever reaches it must not take
+/// them.
 async fn same_origin(State(state): State<HttpState>, request: Request, next: Next) -> Response {
-    if !is_known_host(request.headers(), &state.host_names) {
+    let settings = state.settings.current();
+    // RFC 9112, section 3.2: with none or several, what is meant is anybody's guess.
+    if request.version() == Version::HTTP_11 && request.headers().get_all(HOST).iter().count() != 1 {
+        let description = "a request names the host that it is for, in one Host header";
+        let mut refused = Problem::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", description).into_response();
+        // Nor is it clear where the next request begins.
+        refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return refused;
+    }
+    if !is_known_host(request.headers(), &settings.http.host_names) {
         return Problem::new(
             StatusCode::MISDIRECTED_REQUEST,
             "UNKNOWN_HOST",
@@ -74,7 +120,7 @@ async fn same_origin(State(state): State<HttpState>, request: Request, next: Nex
     // A page may open a WebSocket to any site, and read what comes: browsers leave the refusal to the server.
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
         && !request.headers().contains_key(UPGRADE);
-    if safe || is_own_or_allowed(request.headers(), &state.cors_origins) {
+    if safe || is_own_or_allowed(request.headers(), &settings.http.cors_origins) {
         return next.run(request).await;
     }
     Problem::new(
@@ -87,7 +133,7 @@ async fn same_origin(State(state): State<HttpState>, request: Request, next: Nex
 
 /// Whether a request names the server by an address, as `localhost` or by a configured name. A page of another site can
 /// have its own name lead here, and would then pass for a page of this server.
-fn is_known_host(headers: &HeaderMap, names: &[String]) -> bool {
+pub(super) fn is_known_host(headers: &HeaderMap, names: &[String]) -> bool {
     let Some(host) = headers.get(HOST) else { return true };
     let Ok(host) = host.to_str() else { return false };
     let name = match host.rsplit_once(':') {
@@ -110,16 +156,29 @@ fn is_own_or_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
 }
 
 /// The outermost layer.
-async fn around(request: Request, next: Next) -> Response {
+async fn around(State(traffic): State<Arc<Traffic>>, request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     // The path alone: queries may carry tokens.
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let encrypted = request.extensions().get::<Encrypted>().is_some();
+    let has_body = !request.body().is_end_stream();
     let started = tokio::time::Instant::now();
     let mut response = problem::render(next.run(request).await, &path, &id);
+    traffic.count(&method, &response, started.elapsed());
+    let is_refused = response.status().is_client_error() || response.status().is_server_error();
     let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, POLICY);
+    // One page has a policy of its own.
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(POLICY);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if has_body && is_refused {
+        // What was refused early may have left its body unread, and the connection can't go on behind that: said here,
+        // or the client's next request would meet with a closed connection.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if encrypted {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         headers.insert(X_REQUEST_ID, value);
     }

@@ -5,15 +5,13 @@
 //! (HMAC-SHA256, RFC 2104, cut to 128 bits as section 5 there allows) covers the stream, the whole name and the expiry.
 
 use super::problem::Problem;
+use crate::key_file::{self, random_key};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac::{self, HMAC_SHA256, Key};
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::fs::OpenOptions;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 use uuid::Uuid;
@@ -193,38 +191,9 @@ fn parse(name: &str) -> Option<(MediaName<'_>, i64, [u8; MAC_BYTES])> {
     Some((MediaName { label, extension }, expiry.parse().ok()?, mac))
 }
 
-fn random_key() -> [u8; KEY_BYTES] {
-    let mut key = [0; KEY_BYTES];
-    SystemRandom::new().fill(&mut key).expect("the system has random numbers");
-    key
-}
-
 /// The key that lies in the folder; a new one where there is none.
 fn stored_key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {
-    std::fs::create_dir_all(folder)?;
-    let path = folder.join(KEY_FILE);
-    match read_key(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        result => return result,
-    }
-    let key = random_key();
-    // Under another name first: a key that is cut short by a crash would be refused ever after.
-    let new = folder.join(format!("{KEY_FILE}.{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(&key)?;
-    file.sync_all()?;
-    // Does not replace: of two servers that start at once, both take the first one's key.
-    let linked = std::fs::hard_link(&new, &path);
-    std::fs::remove_file(&new)?;
-    match linked {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read_key(&path),
-        result => result.map(|()| key),
-    }
-}
-
-fn read_key(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
-    let mut key = Vec::with_capacity(KEY_BYTES);
-    std::fs::File::open(path)?.take(KEY_BYTES as u64 + 1).read_to_end(&mut key)?;
+    let key = key_file::read_or_make(folder, KEY_FILE, || random_key().to_vec())?;
     key.try_into().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the file is no key; remove it"))
 }
 

@@ -5,22 +5,25 @@
 use super::HttpState;
 use super::extract::QueryFields;
 use super::fields::Fields;
+use super::guard::Scoped;
 use super::playback::no_recording;
 use super::playback_clips::ClipOf;
 use super::problem::Problem;
+use super::schema;
 use super::view::time;
 use crate::control::ControlError;
 use crate::control::recording::stretches;
-use axum::extract::State;
+use axum::Json;
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
-use axum::routing::get;
-use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::convert::Infallible;
 use std::time::Duration;
 use url::form_urlencoded::Serializer;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 use vas_core::model::{Device, WallRange};
 use vas_core::ports::Page;
@@ -34,8 +37,19 @@ const MAX_FILES: u64 = 50_000;
 /// Longest text taken for a length of time.
 const LONGEST_DURATION: usize = 40;
 
-pub(super) fn routes() -> Router<HttpState> {
-    Router::new().route("/list", get(list)).route("/get", get(fetch))
+pub(super) fn routes() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(fetch))
+}
+
+/// A stretch of time that was recorded without a break.
+#[derive(Debug, Serialize, ToSchema)]
+struct RecordedStretch {
+    #[schema(format = DateTime)]
+    start: String,
+    /// In seconds.
+    duration: f64,
+    /// Where it can be fetched.
+    url: String,
 }
 
 impl HttpState {
@@ -55,11 +69,19 @@ fn required_path(query: &mut Fields) -> Option<String> {
     query.required_text("path", LONGEST_PATH)
 }
 
+/// List what was recorded, as MediaMTX does
+#[utoipa::path(
+    get, path = "/list", tag = "Recordings", params(schema::MediamtxListQuery),
+    responses(
+        (status = 200, description = "Stretches without a break.", body = Vec<RecordedStretch>),
+        (status = 404, description = "There is no such path, or nothing is recorded (`NO_RECORDING`)."),
+    ),
+)]
 async fn list(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Ok(QueryFields(mut query)): Result<QueryFields, Infallible>,
     headers: HeaderMap,
-) -> Result<Json<Vec<Value>>, Problem> {
+) -> Result<Json<Vec<RecordedStretch>>, Problem> {
     let path = required_path(&mut query);
     let all = WallRange::new(WallTime::from_unix_micros(0), state.clock.wall().add_micros(60_000_000));
     let range = query.wall_range_or(all, Duration::MAX);
@@ -79,14 +101,22 @@ async fn list(
                 .append_pair("path", &path)
                 .append_pair("start", &start)
                 .finish();
-            json!({ "start": start, "duration": duration, "url": format!("http://{host}/get?{query}") })
+            RecordedStretch { start, duration, url: format!("http://{host}/get?{query}") }
         })
         .collect();
     if entries.is_empty() { Err(no_recording()) } else { Ok(Json(entries)) }
 }
 
+/// Fetch what was recorded as one MP4, as MediaMTX does
+#[utoipa::path(
+    get, path = "/get", tag = "Recordings", params(schema::MediamtxGetQuery),
+    responses(
+        schema::Mp4File,
+        (status = 404, description = "There is no such path, or nothing is recorded (`NO_RECORDING`)."),
+    ),
+)]
 async fn fetch(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Ok(QueryFields(mut query)): Result<QueryFields, Infallible>,
     method: Method,
     headers: HeaderMap,

@@ -3,23 +3,24 @@
 use super::HttpState;
 use super::extract::{Id, QueryFields};
 use super::fields::Fields;
+use super::guard::Scoped;
 use super::hls::{IMMUTABLE, MP4, MPEG_TS, MediaFile, VOLATILE, playlist};
 use super::media_range::Offer;
 use super::media_url::Purpose;
 use super::playback_names::{Recorded, RecordedNames};
 use super::problem::Problem;
+use super::schema;
 use super::viewers::LAYERS;
 use crate::control::recording::{NotRecording, Running};
-use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
-use axum::routing::get;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use std::convert::Infallible;
 use std::ops::Range;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 use vas_core::model::recording::RecordingState;
 use vas_core::model::{Recording, WallRange};
@@ -34,10 +35,8 @@ const PIECE: u64 = 1 << 20;
 /// Where the media of playlists of streams lies, as seen from them.
 const FOLDER: &str = "media/";
 
-pub(super) fn routes() -> Router<HttpState> {
-    Router::new()
-        .route("/v2/streams/{id}/playback.m3u8", get(playback))
-        .route("/v2/streams/{id}/media/{name}", get(media_of_stream))
+pub(super) fn routes() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new().routes(routes!(playback)).routes(routes!(media_of_stream))
 }
 
 /// 404: there is nothing to show.
@@ -64,8 +63,16 @@ pub(super) fn read_layer(query: &mut Fields) -> u8 {
     layer.unwrap_or_default() as u8
 }
 
+/// Play what was recorded, as HLS
+#[utoipa::path(
+    get, path = "/v2/streams/{id}/playback.m3u8", tag = "HLS", params(schema::StreamPath, schema::PlaybackQuery),
+    responses(
+        (status = 200, description = "The playlist, with the UTC of each part and discontinuities at gaps.", body = String, content_type = "application/vnd.apple.mpegurl"),
+        (status = 404, description = "There is no such stream, or nothing is recorded in the range (`NO_RECORDING`)."),
+    ),
+)]
 async fn playback(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Id(id): Id<StreamId>,
     Ok(QueryFields(mut query)): Result<QueryFields, Infallible>,
 ) -> Result<Response, Problem> {
@@ -193,8 +200,16 @@ fn whole(
     offer.answer(method, headers, |range| Body::from(media.slice(range.start as usize..range.end as usize)))
 }
 
+/// Media that a playlist of recordings names
+#[utoipa::path(
+    get,
+    path = "/v2/streams/{id}/media/{name}",
+    tag = "HLS",
+    params(schema::StreamMediaPath),
+    responses(schema::Media)
+)]
 async fn media_of_stream(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Id(id): Id<StreamId>,
     MediaFile(name): MediaFile,
     method: Method,

@@ -4,18 +4,17 @@
 
 use super::HttpState;
 use super::extract::{Id, QueryFields};
+use super::guard::Scoped;
 use super::hls::{MP4, VOLATILE};
 use super::media_range::Offer;
 use super::playback::{no_recording, read_layer};
 use super::problem::Problem;
+use super::schema;
 use super::view::time;
-use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::header::CONTENT_DISPOSITION;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::Response;
-use axum::routing::get;
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -24,6 +23,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use vas_core::model::WallRange;
 use vas_core::{DeviceId, StreamId, WallTime};
 use vas_record::clip::{Clip, ClipError, ClipFormat, ClipInfo, ClipRequest, Footage, plan};
@@ -47,8 +48,8 @@ const X_CLIP_GAPS: HeaderName = HeaderName::from_static("x-clip-gaps");
 pub(super) const HEADERS: [HeaderName; 5] =
     [X_CLIP_START, X_CLIP_END, X_CLIP_DURATION, X_CLIP_PICTURES, X_CLIP_GAPS];
 
-pub(super) fn routes() -> Router<HttpState> {
-    Router::new().route("/v2/streams/{id}/clip.mp4", get(clip))
+pub(super) fn routes() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new().routes(routes!(clip))
 }
 
 /// What a clip is of. Two that are equal are the same clip once their range is settled.
@@ -119,8 +120,18 @@ impl ClipPlans {
     }
 }
 
+/// Fetch what was recorded as one MP4
+///
+/// The headers `X-Clip-Start`, `X-Clip-End`, `X-Clip-Duration`, `X-Clip-Pictures` and `X-Clip-Gaps` say what is in it.
+#[utoipa::path(
+    get, path = "/v2/streams/{id}/clip.mp4", tag = "Recordings", params(schema::StreamPath, schema::ClipQuery),
+    responses(
+        schema::Mp4File,
+        (status = 404, description = "There is no such stream, or nothing is recorded in the range (`NO_RECORDING`)."),
+    ),
+)]
 async fn clip(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Id(id): Id<StreamId>,
     Ok(QueryFields(mut query)): Result<QueryFields, Infallible>,
     method: Method,

@@ -5,7 +5,7 @@
 //! there as well and gets the same shape.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ pub(crate) struct Problem {
     description: Cow<'static, str>,
     details: Option<Value>,
     retry_after: Option<u64>,
+    challenge: Option<String>,
 }
 
 impl Problem {
@@ -33,7 +34,8 @@ impl Problem {
         code: &'static str,
         description: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, code, description: description.into(), details: None, retry_after: None }
+        let description = description.into();
+        Self { status, code, description, details: None, retry_after: None, challenge: None }
     }
 
     /// 404: there is no such thing, or it is not the caller's.
@@ -59,6 +61,21 @@ impl Problem {
     pub(crate) fn retry_after(self, seconds: u64) -> Self {
         let details = json!({ "retry_after_seconds": seconds });
         Self { details: Some(details), retry_after: Some(seconds), ..self }
+    }
+
+    /// A more precise code than that of its kind.
+    pub(crate) fn with_code(self, code: &'static str) -> Self {
+        Self { code, ..self }
+    }
+
+    /// The same under another status and code, as another standard has them.
+    pub(crate) fn recoded(self, status: StatusCode, code: &'static str) -> Self {
+        Self { status, code, ..self }
+    }
+
+    /// How to prove who asks: sent as `WWW-Authenticate` (RFC 9110, section 11.6.1).
+    pub(crate) fn challenge(self, challenge: String) -> Self {
+        Self { challenge: Some(challenge), ..self }
     }
 
     /// One more detail beside those there are.
@@ -148,6 +165,9 @@ pub(super) fn render(mut response: Response, instance: &str, request_id: &str) -
     headers.remove(CONTENT_LENGTH);
     if let Some(seconds) = problem.retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
+    }
+    if let Some(challenge) = problem.challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
+        headers.insert(WWW_AUTHENTICATE, challenge);
     }
     *response.body_mut() = Body::from(body.to_string());
     response

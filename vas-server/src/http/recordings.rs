@@ -4,22 +4,26 @@
 
 use super::HttpState;
 use super::extract::{Id, JsonFields, QueryFields};
+use super::guard::Scoped;
 use super::hls::MediaFile;
 use super::playback::{Form, Shown, no_recording, read_layer};
 use super::problem::Problem;
-use super::recordings_view as view;
+use super::recordings_view::{
+    CleanupView, DatesView, EventView, ForecastView, OptionsView, RecordedStreamAnswer, RecordedStreamView,
+    RecordedStreamsView, SwitchedView, TimelineView,
+};
+use super::schema;
 use super::streams_v1::EitherId;
 use crate::control::recording::{CleanupError, dates, stretches};
 use crate::control::{ControlError, StreamInfo};
-use axum::extract::State;
+use axum::Json;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use chrono::NaiveDate;
-use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::time::Duration;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 use vas_core::model::WallRange;
 use vas_core::ports::{RecordingHead, StreamFilter, StreamRecord};
@@ -33,49 +37,36 @@ const A_DAY: i64 = 86_400_000_000;
 /// Files that one timeline is made of at most: a month of one camera.
 const MAX_FILES: u64 = 50_000;
 
-pub(super) fn routes() -> Router<HttpState> {
-    Router::new()
-        .route("/v2/streams/{id}/recordings", get(timeline))
-        .route("/api/v1/recordings/plan", get(plan))
-        .route("/api/v1/recordings/streams", get(list))
-        .route("/api/v1/recordings/streams/{id}", get(show))
-        .route("/api/v1/recordings/streams/{id}/start", post(start))
-        .route("/api/v1/recordings/streams/{id}/stop", post(stop))
-        .route("/api/v1/recordings/streams/{id}/cleanup", post(cleanup))
-        .route("/api/v1/recordings/devices/{id}/dates", get(days))
-        .route("/api/v1/recordings/devices/{id}/playlist", get(day))
-        .route("/api/v1/recordings/devices/{id}/options", get(options).put(set_options))
-        .route("/api/v1/recordings/devices/{id}/event", post(event))
-        .route("/api/v1/recordings/devices/{id}/{name}", get(media))
+pub(super) fn routes() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new()
+        .routes(routes!(timeline))
+        .routes(routes!(plan))
+        .routes(routes!(list))
+        .routes(routes!(show))
+        .routes(routes!(start))
+        .routes(routes!(stop))
+        .routes(routes!(cleanup))
+        .routes(routes!(days))
+        .routes(routes!(day))
+        .routes(routes!(options, set_options))
+        .routes(routes!(event))
+        .routes(routes!(media))
 }
 
 impl HttpState {
     /// How a stream is recorded, as answers show it.
-    fn recording_view(&self, info: &StreamInfo) -> Value {
-        let status = self.control.recordings().status(info.device.id);
-        json!({
-            "stream_id": info.stream.id,
-            "device_id": info.device.id,
-            "name": info.stream.name.as_deref().unwrap_or(&info.device.fields.name),
-            "is_recording": status.active,
-            "recording": view::status(&status),
-        })
+    fn recording_view(&self, info: &StreamInfo) -> RecordedStreamView {
+        RecordedStreamView::new(info, &self.control.recordings().status(info.device.id))
     }
 
     /// Switches the recording of a device on or off by hand, for good.
-    async fn switch(&self, id: Uuid, on: bool) -> Result<Json<Value>, Problem> {
+    async fn switch(&self, id: Uuid, on: bool) -> Result<Json<SwitchedView>, Problem> {
         let (device, stream) = self.control.resolve(id).await?;
         let recordings = self.control.recordings();
         let changed = recordings.change_options(device, |options| options.by_hand = Some(on)).await;
         let options = changed.map_err(ControlError::from)?;
         let status = recordings.status_with(device, options);
-        Ok(Json(json!({
-            "status": "success",
-            "device_id": device,
-            "stream_id": stream.map(|stream| stream.id),
-            "is_recording": status.active,
-            "recording": view::status(&status),
-        })))
+        Ok(Json(SwitchedView::new(device, stream.map(|stream| stream.id), &status)))
     }
 }
 
@@ -90,11 +81,17 @@ async fn heads(
     Ok((heads, truncated))
 }
 
+/// List what was recorded of a stream, for a timeline
+#[utoipa::path(
+    get, path = "/v2/streams/{id}/recordings", tag = "Recordings",
+    params(schema::StreamPath, schema::TimelineQuery),
+    responses((status = 200, description = "The recorded ranges.", body = TimelineView)),
+)]
 async fn timeline(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Id(id): Id<StreamId>,
     Ok(QueryFields(mut query)): Result<QueryFields, Infallible>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<TimelineView>, Problem> {
     let device = state.control.stream(id).await?.device.id;
     let now = state.clock.wall();
     let day = WallRange::new(now.add_micros(-A_DAY), now);
@@ -102,68 +99,109 @@ async fn timeline(
     query.finish()?;
     let range = range.ok_or_else(no_recording)?;
     let (heads, truncated) = heads(state.recorded()?.library(), device, range).await?;
-    let mut view = view::timeline(range, &stretches(&heads), truncated);
-    view["stream_id"] = json!(id);
-    view["device_id"] = json!(device);
-    Ok(Json(view))
+    Ok(Json(TimelineView::new(id, device, range, &stretches(&heads), truncated)))
 }
 
-async fn plan(State(state): State<HttpState>) -> Result<Json<Value>, Problem> {
+/// Show how long the room for recordings lasts
+#[utoipa::path(
+    get, path = "/api/v1/recordings/plan", tag = "Recordings",
+    responses((status = 200, description = "The forecast at the present rate.", body = ForecastView)),
+)]
+async fn plan(Scoped(state): Scoped<HttpState>) -> Result<Json<ForecastView>, Problem> {
     let engine = state.recorded()?;
     let forecast = engine.retention.forecast().await.map_err(CleanupError::from)?;
-    Ok(Json(view::forecast(&forecast, state.clock.wall())))
+    Ok(Json(ForecastView::new(&forecast, state.clock.wall())))
 }
 
-async fn list(State(state): State<HttpState>) -> Result<Json<Value>, Problem> {
+/// List how all streams are recorded
+#[utoipa::path(
+    get, path = "/api/v1/recordings/streams", tag = "Recordings",
+    responses((status = 200, description = "Those that were not deleted.", body = RecordedStreamsView)),
+)]
+async fn list(Scoped(state): Scoped<HttpState>) -> Result<Json<RecordedStreamsView>, Problem> {
     let streams = state.control.streams(StreamFilter::default()).await?;
-    let views: Vec<_> = streams.iter().map(|info| state.recording_view(info)).collect();
-    Ok(Json(json!({ "status": "success", "total": views.len(), "streams": views })))
+    let views = streams.iter().map(|info| state.recording_view(info)).collect();
+    Ok(Json(RecordedStreamsView::new(views)))
 }
 
-async fn show(State(state): State<HttpState>, EitherId(id): EitherId) -> Result<Json<Value>, Problem> {
+/// Show how a stream is recorded
+#[utoipa::path(
+    get, path = "/api/v1/recordings/streams/{id}", tag = "Recordings", params(schema::EitherPath),
+    responses((status = 200, description = "Its recording.", body = RecordedStreamAnswer)),
+)]
+async fn show(
+    Scoped(state): Scoped<HttpState>,
+    EitherId(id): EitherId,
+) -> Result<Json<RecordedStreamAnswer>, Problem> {
     let (_, stream) = state.control.resolve(id).await?;
     let stream: StreamRecord = stream.ok_or_else(|| Problem::not_found("stream"))?;
     let info = state.control.stream(stream.id).await?;
-    let mut view = state.recording_view(&info);
-    view["status"] = json!("success");
-    Ok(Json(view))
+    Ok(Json(state.recording_view(&info).into()))
 }
 
-async fn start(State(state): State<HttpState>, EitherId(id): EitherId) -> Result<Json<Value>, Problem> {
+/// Switch a recording on
+///
+/// Whatever the mode is, until it is switched off or the mode is set anew.
+#[utoipa::path(
+    post, path = "/api/v1/recordings/streams/{id}/start", tag = "Recordings", params(schema::EitherPath),
+    responses((status = 200, description = "It is recorded while the stream runs.", body = SwitchedView)),
+)]
+async fn start(
+    Scoped(state): Scoped<HttpState>,
+    EitherId(id): EitherId,
+) -> Result<Json<SwitchedView>, Problem> {
     state.switch(id, true).await
 }
 
-async fn stop(State(state): State<HttpState>, EitherId(id): EitherId) -> Result<Json<Value>, Problem> {
+/// Switch a recording off
+///
+/// Whatever the mode is, until it is switched on or the mode is set anew.
+#[utoipa::path(
+    post, path = "/api/v1/recordings/streams/{id}/stop", tag = "Recordings", params(schema::EitherPath),
+    responses((status = 200, description = "It is not recorded.", body = SwitchedView)),
+)]
+async fn stop(
+    Scoped(state): Scoped<HttpState>,
+    EitherId(id): EitherId,
+) -> Result<Json<SwitchedView>, Problem> {
     state.switch(id, false).await
 }
 
-/// Removes what is due, of all devices: limits on all of them together know no single one.
-async fn cleanup(State(state): State<HttpState>, EitherId(id): EitherId) -> Result<Json<Value>, Problem> {
+/// Remove now what retention would remove
+///
+/// Of all devices: limits on all of them together know no single one.
+#[utoipa::path(
+    post, path = "/api/v1/recordings/streams/{id}/cleanup", tag = "Recordings", params(schema::EitherPath),
+    responses((status = 200, description = "What was removed.", body = CleanupView)),
+)]
+async fn cleanup(
+    Scoped(state): Scoped<HttpState>,
+    EitherId(id): EitherId,
+) -> Result<Json<CleanupView>, Problem> {
     let (device, _) = state.control.resolve(id).await?;
     let round = state.control.recordings().cleanup().await?;
-    Ok(Json(json!({
-        "status": "success",
-        "device_id": device,
-        "deleted": round.deleted,
-        "thinned": round.thinned,
-        "freed_bytes": round.freed,
-        "held_bytes": round.held,
-    })))
+    Ok(Json(CleanupView::new(device, &round)))
 }
 
-async fn days(State(state): State<HttpState>, Id(id): Id<DeviceId>) -> Result<Json<Value>, Problem> {
+/// List the days on which something was recorded
+#[utoipa::path(
+    get, path = "/api/v1/recordings/devices/{id}/dates", tag = "Recordings", params(schema::DevicePath),
+    responses((status = 200, description = "The days.", body = DatesView)),
+)]
+async fn days(Scoped(state): Scoped<HttpState>, Id(id): Id<DeviceId>) -> Result<Json<DatesView>, Problem> {
     state.control.device(id).await?;
     let days = dates(state.recorded()?.library(), id, state.control.recordings().zone()).await?;
-    Ok(Json(json!({
-        "status": "success",
-        "device_id": id,
-        "dates": days.iter().map(view::day).collect::<Vec<_>>(),
-    })))
+    Ok(Json(DatesView::new(id, &days)))
 }
 
-/// A day as a playlist of MPEG-TS segments, which the oldest players play.
+/// Play a day, as HLS of MPEG-TS segments
+#[utoipa::path(
+    get, path = "/api/v1/recordings/devices/{id}/playlist", tag = "Recordings",
+    params(schema::DevicePath, schema::DayQuery),
+    responses((status = 200, description = "The playlist.", body = String, content_type = "application/vnd.apple.mpegurl")),
+)]
 async fn day(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Id(id): Id<DeviceId>,
     Ok(QueryFields(mut query)): Result<QueryFields, Infallible>,
 ) -> Result<Response, Problem> {
@@ -190,9 +228,16 @@ fn parse_date(text: &str) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year.try_into().ok()?, number(4..6)?, number(6..8)?)
 }
 
-/// What a day's playlist names.
+/// Media that a day's playlist names
+#[utoipa::path(
+    get,
+    path = "/api/v1/recordings/devices/{id}/{name}",
+    tag = "Recordings",
+    params(schema::DeviceMediaPath),
+    responses(schema::Media)
+)]
 async fn media(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Id(id): Id<DeviceId>,
     MediaFile(name): MediaFile,
     method: Method,
@@ -201,31 +246,38 @@ async fn media(
     state.recorded_media(id.as_uuid(), &name, &method, &headers).await
 }
 
-async fn options(State(state): State<HttpState>, Id(id): Id<DeviceId>) -> Result<Json<Value>, Problem> {
+/// Show how a device is recorded
+#[utoipa::path(
+    get, path = "/api/v1/recordings/devices/{id}/options", tag = "Recordings", params(schema::DevicePath),
+    responses((status = 200, description = "Where that differs from the settings.", body = OptionsView)),
+)]
+async fn options(
+    Scoped(state): Scoped<HttpState>,
+    Id(id): Id<DeviceId>,
+) -> Result<Json<OptionsView>, Problem> {
     state.control.device(id).await?;
     let recordings = state.control.recordings();
     let options = recordings.options(id).await.map_err(ControlError::from)?;
     Ok(Json(options_view(&state, id, options)))
 }
 
-fn options_view(state: &HttpState, id: DeviceId, options: crate::db::RecordingOptions) -> Value {
-    let status = state.control.recordings().status_with(id, options);
-    json!({
-        "device_id": id,
-        "mode": options.mode,
-        "retention_days": options.retention_days,
-        "switched": options.by_hand.map(|on| if on { "on" } else { "off" }),
-        "recording": view::status(&status),
-    })
+fn options_view(state: &HttpState, id: DeviceId, options: crate::db::RecordingOptions) -> OptionsView {
+    OptionsView::new(id, options, &state.control.recordings().status_with(id, options))
 }
 
-/// `{mode?, retention_days?}`: what is null follows the settings again. A mode that is given, or null, undoes what was
-/// switched by hand.
+/// Change how a device is recorded
+///
+/// What is null follows the settings again. A mode that is given, or null, undoes what was switched by hand.
+#[utoipa::path(
+    put, path = "/api/v1/recordings/devices/{id}/options", tag = "Recordings", params(schema::DevicePath),
+    request_body = schema::RecordingOptions,
+    responses((status = 200, description = "What holds now.", body = OptionsView)),
+)]
 async fn set_options(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Id(id): Id<DeviceId>,
     JsonFields(mut body): JsonFields,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<OptionsView>, Problem> {
     state.control.device(id).await?;
     let (has_mode, has_days) = (body.has("mode"), body.has("retention_days"));
     let mode = body.parsed("mode", "must be continuous, schedule, event or off");
@@ -243,11 +295,15 @@ async fn set_options(
     Ok(Json(options_view(&state, id, options)))
 }
 
-/// Something happened at a device that is recorded around events.
-async fn event(State(state): State<HttpState>, Id(id): Id<DeviceId>) -> Result<Json<Value>, Problem> {
+/// Tell that something happened at a device that is recorded around events
+#[utoipa::path(
+    post, path = "/api/v1/recordings/devices/{id}/event", tag = "Recordings", params(schema::DevicePath),
+    responses((status = 200, description = "Whether it is recorded.", body = EventView)),
+)]
+async fn event(Scoped(state): Scoped<HttpState>, Id(id): Id<DeviceId>) -> Result<Json<EventView>, Problem> {
     state.control.device(id).await?;
     let recorded = state.control.recordings().event(id);
-    Ok(Json(json!({ "status": "success", "device_id": id, "recorded": recorded })))
+    Ok(Json(EventView::new(id, recorded)))
 }
 
 impl From<CleanupError> for Problem {

@@ -10,6 +10,8 @@ use vas_core::model::WallRange;
 const EXPECTED: &str = "must be a time such as 2026-11-22T10:00:00Z or 2026-11-22T11:00:00+01:00";
 /// Longest text taken for a time.
 const LONGEST: usize = 40;
+/// The end of the year 9999 in Unix milliseconds.
+const LAST_MILLIS: u64 = 253_402_300_799_999;
 
 impl Fields {
     /// A time; `None` when it is missing or, as was noted, wrong.
@@ -30,6 +32,29 @@ impl Fields {
             self.refuse(name, EXPECTED);
         }
         time
+    }
+
+    /// A time, which may also be given in whole Unix milliseconds, as programs count them; `None` when it is missing or, as
+    /// was noted, wrong.
+    pub(crate) fn moment(&mut self, name: &str) -> Option<WallTime> {
+        let text = match self.raw(name) {
+            Some(serde_json::Value::Number(number)) => number.to_string(),
+            _ => self.text(name, LONGEST)?,
+        };
+        let time = text.parse::<i64>().ok().filter(|millis| millis.unsigned_abs() <= LAST_MILLIS);
+        let time = time.map(|millis| WallTime::from_unix_micros(millis * 1_000)).or_else(|| parse(&text));
+        if time.is_none() {
+            self.refuse(name, EXPECTED);
+        }
+        time
+    }
+
+    /// The same, which must be given.
+    pub(crate) fn required_moment(&mut self, name: &str) -> Option<WallTime> {
+        if !self.has(name) {
+            self.refuse(name, "is required");
+        }
+        self.moment(name)
     }
 
     /// The stretch of time from `start` to `end`, both of which must be given, `longest` at most.

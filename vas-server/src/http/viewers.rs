@@ -1,5 +1,7 @@
 //! What the doors for viewers have in common: where a viewer comes from, what it would have, and the limits.
 
+pub(crate) use super::client::ClientAddress;
+
 use super::extract::QueryFields;
 use super::fields::Fields;
 use super::problem::Problem;
@@ -8,8 +10,6 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde_json::{Value, json};
-use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
 use vas_core::StreamId;
 use vas_sfu::{AdmissionError, PreferredLayer};
 
@@ -32,22 +32,6 @@ pub(super) fn fallback(stream: StreamId) -> Value {
         "hls": format!("/v2/streams/{stream}/hls/playlist.m3u8"),
         "stills": format!("/v2/streams/{stream}/still.jpg"),
     })
-}
-
-/// The address at the other end of a request's connection, which the listener notes. `None` where there was no listener.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
-
-/// The note of the listener.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub(super) SocketAddr);
-
-impl<S: Send + Sync> FromRequestParts<S> for ClientAddress {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Self(parts.extensions.get::<Peer>().map(|peer| peer.0.ip().to_canonical())))
-    }
 }
 
 /// `?width=&height=` of the picture as it is shown, and `?layer=main` or `sub` for no other than that.

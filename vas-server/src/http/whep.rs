@@ -5,19 +5,21 @@
 
 use super::HttpState;
 use super::extract::{Id, media_type, path_parameter, read_body};
+use super::guard::Scoped;
 use super::ice;
 use super::problem::{Problem, Verbatim};
+use super::schema;
 use super::viewers::{ClientAddress, VIEWER, WantedLayer, fallback, not_admitted};
-use crate::control::{NotWatchable, WatchError};
-use axum::Router;
+use crate::control::{Control, NotWatchable, WatchError};
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use serde_json::json;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use vas_core::StreamId;
 use vas_sfu::{
     AnswerError, ConsumeError, FragmentOutcome, PatchError, TransportError, ViewerOptions, WhepError,
@@ -31,15 +33,32 @@ const PATCHES: &str = "application/trickle-ice-sdpfrag, application/sdp";
 pub(super) const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 pub(super) const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
 
-pub(super) fn routes() -> Router<HttpState> {
-    Router::new().route("/v2/streams/{id}/whep", post(watch).options(endpoint_options).get(empty)).route(
-        "/v2/streams/{id}/whep/{session}",
-        axum::routing::delete(end).patch(patch).options(session_options).get(session_exists),
-    )
+pub(super) fn routes() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new().routes(routes!(watch, endpoint_options, empty)).routes(routes!(
+        end,
+        patch,
+        session_options,
+        session_exists
+    ))
 }
 
+/// Watch a stream over WebRTC (WHEP)
+#[utoipa::path(
+    post, path = "/v2/streams/{id}/whep", tag = "Watching", params(schema::StreamPath, schema::WhepQuery),
+    request_body(content = String, content_type = "application/sdp", description = "The offer (RFC 8866)."),
+    responses(
+        (status = 201, description = "The answer; `Link` names STUN and TURN servers.", body = String,
+         content_type = "application/sdp",
+         headers(("Location", description = "The session."), ("ETag", description = "Of its ICE session."))),
+        (status = 400, description = "The body is no SDP."),
+        (status = 406, description = "No codec is in common: a counter-offer, or a problem for who accepts those.",
+         content((String = "application/sdp"), (schema::Problem = "application/problem+json"))),
+        (status = 409, description = "The stream does not run, or has no picture yet."),
+        (status = 503, description = "A limit on viewers is reached; `Retry-After` says when to try again."),
+    ),
+)]
 async fn watch(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Id(id): Id<StreamId>,
     ClientAddress(client): ClientAddress,
     wanted: Result<WantedLayer, Problem>,
@@ -49,15 +68,15 @@ async fn watch(
     must_be(request.headers(), SDP)?;
     let wants_problems = wants_problems(request.headers());
     let offer = text(read_body(request, state.limits.sdp_bytes).await?)?;
-    info.watchable()?;
+    state.control.watchable(&info)?;
     let preferred = wanted?.of(state.control.live().layers(id))?;
     let options = ViewerOptions { client, preferred };
-    let live = state.control.live();
-    let (status, viewer) = match live.watch(id, &offer, options) {
+    let (live, lease) = (state.control.live(), state.control.sight().lease.clone());
+    let (status, viewer) = match live.watch(id, &offer, options, lease.clone()) {
         Ok(viewer) => (StatusCode::CREATED, viewer),
         // The viewer may have kept the codec back; what it answers will tell.
         Err(WatchError::Refused(WhepError::NoCommonCodec { .. })) if !wants_problems => {
-            let viewer = live.counter_offer(id, options).map_err(|error| refused(&error, id))?;
+            let viewer = live.counter_offer(id, options, lease).map_err(|error| refused(&error, id))?;
             (StatusCode::NOT_ACCEPTABLE, viewer)
         }
         Err(error) => return Err(refused(&error, id)),
@@ -112,10 +131,16 @@ pub(crate) fn refused(error: &WatchError, stream: StreamId) -> Problem {
 }
 
 /// A session and its name, of the URL.
-struct Session {
+pub(super) struct Session {
     stream: StreamId,
     name: String,
     session: WhepSession,
+}
+
+impl Session {
+    pub(super) fn into_inner(self) -> WhepSession {
+        self.session
+    }
 }
 
 impl FromRequestParts<HttpState> for Session {
@@ -124,21 +149,44 @@ impl FromRequestParts<HttpState> for Session {
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
         let Id(stream) = Id::from_request_parts(parts, state).await?;
         let name = path_parameter(parts, "session").await.unwrap_or_default();
-        let session = state.control.live().session(stream, &name);
+        let Ok(Scoped(control)) = Scoped::<Control>::from_request_parts(parts, state).await;
+        control.stream(stream).await?;
+        let session = control.live().session(stream, &name);
         let session = session.ok_or_else(|| Problem::not_found("session; it may have ended"))?;
         Ok(Self { stream, name, session })
     }
 }
 
-async fn end(State(state): State<HttpState>, Session { stream, name, .. }: Session) -> StatusCode {
+/// End a WHEP session
+#[utoipa::path(
+    delete, path = "/v2/streams/{id}/whep/{session}", tag = "Watching", params(schema::WhepSessionPath),
+    responses((status = 200, description = "It has ended.")),
+)]
+async fn end(Scoped(state): Scoped<HttpState>, Session { stream, name, .. }: Session) -> StatusCode {
     state.control.live().end(stream, &name);
     StatusCode::OK
 }
 
-/// The answer to a counter-offer, or a fragment: a trickled candidate, of which an ICE-lite server has no need, or a
-/// restart of ICE.
+/// Trickle, restart ICE, or answer a counter-offer
+///
+/// The server has no need of trickled candidates. `If-Match` says which ICE session a fragment is meant for.
+#[utoipa::path(
+    patch, path = "/v2/streams/{id}/whep/{session}", tag = "Watching",
+    params(schema::WhepSessionPath, schema::IfMatch),
+    request_body(content((String = "application/trickle-ice-sdpfrag"), (String = "application/sdp")), description = "A fragment (RFC 8840), or the answer to a counter-offer."),
+    responses(
+        (status = 200, description = "ICE was restarted: the server's fragment.", body = String,
+         content_type = "application/trickle-ice-sdpfrag", headers(("ETag", description = "Of the new ICE session."))),
+        (status = 204, description = "It was taken."),
+        (status = 400, description = "The body is no SDP."),
+        (status = 409, description = "There is no counter-offer to answer, or the session is closed."),
+        (status = 412, description = "ICE was restarted meanwhile."),
+        (status = 422, description = "The answer takes nothing of the counter-offer."),
+        (status = 428, description = "`If-Match` is missing."),
+    ),
+)]
 async fn patch(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Session { stream, session, .. }: Session,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -185,23 +233,49 @@ pub(super) fn precondition(headers: &HeaderMap, etag: &str) -> Result<(), Proble
     Err(Problem::new(StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", description))
 }
 
-async fn endpoint_options(State(state): State<HttpState>, Id(id): Id<StreamId>) -> Result<Response, Problem> {
+/// Ask what a WHEP endpoint takes
+#[utoipa::path(
+    options, path = "/v2/streams/{id}/whep", tag = "Watching", params(schema::StreamPath),
+    responses((status = 200, description = "`Accept-Post` says it.")),
+)]
+async fn endpoint_options(
+    Scoped(state): Scoped<HttpState>,
+    Id(id): Id<StreamId>,
+) -> Result<Response, Problem> {
     state.control.stream(id).await?;
     let headers = [(ALLOW, "GET, HEAD, OPTIONS, POST"), (ACCEPT_POST, SDP)];
     Ok((StatusCode::OK, headers).into_response())
 }
 
+/// Ask what a WHEP session takes
+#[utoipa::path(
+    options, path = "/v2/streams/{id}/whep/{session}", tag = "Watching", params(schema::WhepSessionPath),
+    responses((status = 200, description = "`Accept-Patch` says it.")),
+)]
 async fn session_options(_session: Session) -> Response {
     let headers = [(ALLOW, "DELETE, GET, HEAD, OPTIONS, PATCH"), (ACCEPT_PATCH, PATCHES)];
     (StatusCode::OK, headers).into_response()
 }
 
-/// Neither the endpoint nor a session has a representation: an empty success.
-async fn empty(State(state): State<HttpState>, Id(id): Id<StreamId>) -> Result<Response, Problem> {
+/// Ask whether there is a WHEP endpoint
+///
+/// It has no representation.
+#[utoipa::path(
+    get, path = "/v2/streams/{id}/whep", tag = "Watching", params(schema::StreamPath),
+    responses((status = 204, description = "There is.")),
+)]
+async fn empty(Scoped(state): Scoped<HttpState>, Id(id): Id<StreamId>) -> Result<Response, Problem> {
     state.control.stream(id).await?;
     Ok((StatusCode::NO_CONTENT, [(ACCEPT_POST, SDP)]).into_response())
 }
 
+/// Ask whether there is a WHEP session
+///
+/// It has no representation.
+#[utoipa::path(
+    get, path = "/v2/streams/{id}/whep/{session}", tag = "Watching", params(schema::WhepSessionPath),
+    responses((status = 204, description = "There is.")),
+)]
 async fn session_exists(_session: Session) -> StatusCode {
     StatusCode::NO_CONTENT
 }

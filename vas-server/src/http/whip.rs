@@ -5,18 +5,20 @@
 
 use super::HttpState;
 use super::extract::{Id, path_parameter, read_body};
+use super::guard::Scoped;
 use super::ice;
 use super::problem::Problem;
+use super::schema;
 use super::whep::{ACCEPT_PATCH, ACCEPT_POST, FRAGMENT, SDP, must_be, precondition, text};
-use crate::control::PublishError;
-use axum::Router;
-use axum::extract::{FromRequestParts, Request, State};
+use crate::control::{Control, PublishError};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::header::{ALLOW, CONTENT_TYPE, ETAG, LINK, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, post};
 use serde_json::json;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use vas_core::DeviceId;
 use vas_sfu::whip::{WhipError, WhipPatch, WhipPatchError, WhipSession};
 
@@ -25,14 +27,33 @@ const RETRY_SECONDS: u64 = 5;
 /// What publishers are called towards TURN servers.
 const PUBLISHER: &str = "publisher";
 
-pub(super) fn routes() -> Router<HttpState> {
-    let endpoint = post(publish).options(endpoint_options).get(empty);
-    let session = delete(end).patch(patch).options(session_options).get(session_exists);
-    Router::new().route("/v2/whip/{id}", endpoint).route("/v2/whip/{id}/{session}", session)
+pub(super) fn routes() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new().routes(routes!(publish, endpoint_options, empty)).routes(routes!(
+        end,
+        patch,
+        session_options,
+        session_exists
+    ))
 }
 
+/// Publish to a device over WebRTC (WHIP, RFC 9725)
+///
+/// The device's address begins with `whip://`, and its stream is started.
+#[utoipa::path(
+    post, path = "/v2/whip/{id}", tag = "Publishing", params(schema::DevicePath),
+    request_body(content = String, content_type = "application/sdp", description = "The offer (RFC 8866)."),
+    responses(
+        (status = 201, description = "The answer; `Link` names STUN and TURN servers.", body = String,
+         content_type = "application/sdp",
+         headers(("Location", description = "The session."), ("ETag", description = "Of its ICE session."))),
+        (status = 400, description = "The body is no SDP."),
+        (status = 406, description = "No codec is in common."),
+        (status = 409, description = "The device has a publisher already, takes none, or does not run."),
+        (status = 503, description = "A limit on publishers is reached; `Retry-After` says when to try again."),
+    ),
+)]
 async fn publish(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Id(device): Id<DeviceId>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -85,21 +106,41 @@ impl FromRequestParts<HttpState> for Session {
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Problem> {
         let Id(device) = Id::from_request_parts(parts, state).await?;
         let name = path_parameter(parts, "session").await.unwrap_or_default();
-        let session = state.control.published(device, &name).await;
+        let Ok(Scoped(control)) = Scoped::<Control>::from_request_parts(parts, state).await;
+        let session = control.published(device, &name).await;
         session.map(Self).ok_or_else(|| Problem::not_found("session; it may have ended"))
     }
 }
 
-/// Ends the session; when this is answered, the device takes another one.
+/// End a WHIP session
+///
+/// When this is answered, the device takes another one.
+#[utoipa::path(
+    delete, path = "/v2/whip/{id}/{session}", tag = "Publishing", params(schema::WhipSessionPath),
+    responses((status = 200, description = "It has ended.")),
+)]
 async fn end(Session(session): Session) -> StatusCode {
     session.close();
     session.closed().await;
     StatusCode::OK
 }
 
-/// Trickled candidates or a restart of ICE (RFC 9725, section 4.3).
+/// Trickle, or restart ICE (RFC 9725, section 4.3)
+#[utoipa::path(
+    patch, path = "/v2/whip/{id}/{session}", tag = "Publishing", params(schema::WhipSessionPath, schema::IfMatch),
+    request_body(content = String, content_type = "application/trickle-ice-sdpfrag", description = "A fragment (RFC 8840)."),
+    responses(
+        (status = 200, description = "ICE was restarted: the server's fragment.", body = String,
+         content_type = "application/trickle-ice-sdpfrag", headers(("ETag", description = "Of the new ICE session."))),
+        (status = 204, description = "It was taken."),
+        (status = 400, description = "The body is no SDP."),
+        (status = 409, description = "The session is closed."),
+        (status = 412, description = "ICE was restarted meanwhile."),
+        (status = 428, description = "`If-Match` is missing."),
+    ),
+)]
 async fn patch(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Session(session): Session,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -123,8 +164,13 @@ fn not_taken(error: WhipPatchError) -> Problem {
     }
 }
 
+/// Ask what a WHIP endpoint takes
+#[utoipa::path(
+    options, path = "/v2/whip/{id}", tag = "Publishing", params(schema::DevicePath),
+    responses((status = 200, description = "`Accept-Post` says it; `Link` names STUN and TURN servers.")),
+)]
 async fn endpoint_options(
-    State(state): State<HttpState>,
+    Scoped(state): Scoped<HttpState>,
     Id(device): Id<DeviceId>,
 ) -> Result<Response, Problem> {
     state.control.device(device).await?;
@@ -134,17 +180,35 @@ async fn endpoint_options(
     Ok(response)
 }
 
+/// Ask what a WHIP session takes
+#[utoipa::path(
+    options, path = "/v2/whip/{id}/{session}", tag = "Publishing", params(schema::WhipSessionPath),
+    responses((status = 200, description = "`Accept-Patch` says it.")),
+)]
 async fn session_options(_session: Session) -> Response {
     let headers = [(ALLOW, "DELETE, GET, HEAD, OPTIONS, PATCH"), (ACCEPT_PATCH, FRAGMENT)];
     (StatusCode::OK, headers).into_response()
 }
 
-/// Nothing to see at the endpoint: an empty success (RFC 9725, section 4.2).
-async fn empty(State(state): State<HttpState>, Id(device): Id<DeviceId>) -> Result<Response, Problem> {
+/// Ask whether there is a WHIP endpoint
+///
+/// It has no representation (RFC 9725, section 4.2).
+#[utoipa::path(
+    get, path = "/v2/whip/{id}", tag = "Publishing", params(schema::DevicePath),
+    responses((status = 204, description = "There is.")),
+)]
+async fn empty(Scoped(state): Scoped<HttpState>, Id(device): Id<DeviceId>) -> Result<Response, Problem> {
     state.control.device(device).await?;
     Ok((StatusCode::NO_CONTENT, [(ACCEPT_POST, SDP)]).into_response())
 }
 
+/// Ask whether there is a WHIP session
+///
+/// It has no representation.
+#[utoipa::path(
+    get, path = "/v2/whip/{id}/{session}", tag = "Publishing", params(schema::WhipSessionPath),
+    responses((status = 204, description = "There is.")),
+)]
 async fn session_exists(_session: Session) -> StatusCode {
     StatusCode::NO_CONTENT
 }

@@ -45,7 +45,7 @@ impl Session {
             "closeConsumer" => self.close_consumer(fields),
             "setPreferredLayer" => self.set_preferred_layer(fields),
             "ice_candidate" => Self::ice_candidate(fields),
-            "get_room_info" => Ok(super::room(&self.state, self.socket.stream())),
+            "get_room_info" => Ok(json!(super::Room::of(&self.state, self.stream))),
             "ping" => Ok(json!({ "timestamp": time(self.state.clock().wall()) })),
             "offer" => self.offer(fields).await,
             _ => Err(unknown_type()),
@@ -54,7 +54,7 @@ impl Session {
 
     /// What a client wants to know first.
     async fn connect(&mut self) -> Result<Value, Problem> {
-        let (control, stream) = (self.state.control(), self.socket.stream());
+        let (control, stream) = (self.state.control(), self.stream);
         let info = control.stream(stream).await?;
         let producers = control.live().producers(stream);
         let producers: Vec<_> = producers
@@ -85,7 +85,7 @@ impl Session {
             Some(address) => router.create_webrtc_transport_for(address),
             None => router.create_webrtc_transport(),
         };
-        let stream = self.socket.stream();
+        let stream = self.stream;
         let transport = transport.map_err(|error| consume::refused(error.into(), stream))?;
         let payload = json!({
             "id": transport.id(),
@@ -184,7 +184,7 @@ impl Session {
         }
         let stream = match stream {
             Some(id) => id.parse().map_err(|_| Problem::not_found("stream"))?,
-            None => self.socket.stream(),
+            None => self.stream,
         };
         Ok((stream, kind.unwrap_or(MediaKind::Video)))
     }
@@ -238,10 +238,11 @@ impl Session {
         let sdp = fields.any_text("sdp");
         fields.finish()?;
         self.have_room()?;
-        let (control, stream) = (self.state.control(), self.socket.stream());
-        control.stream(stream).await?.watchable()?;
+        let (control, stream) = (self.state.control(), self.stream);
+        control.watchable(&control.stream(stream).await?)?;
         let options = ViewerOptions { client: self.address, ..ViewerOptions::default() };
-        let viewer = control.live().watch(stream, &sdp.unwrap_or_default(), options);
+        let viewer =
+            control.live().watch(stream, &sdp.unwrap_or_default(), options, control.sight().lease.clone());
         let viewer = viewer.map_err(|error| whep::refused(&error, stream))?;
         self.offers.push(viewer.session);
         Ok(json!({ "type": "answer", "sdp": viewer.description }))

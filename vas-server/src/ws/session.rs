@@ -22,17 +22,17 @@ use vas_sfu::{ConsumerId, LayerState, Thinning, TransportId, WebRtcTransport};
 /// Messages that may wait for a client; one that takes them more slowly than they come is let go.
 const QUEUE: usize = 64;
 /// Time for one message to leave.
-const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for the goodbye to leave.
-const GOODBYE: Duration = Duration::from_secs(1);
+pub(super) const GOODBYE: Duration = Duration::from_secs(1);
 /// Time between two pings (RFC 6455, section 5.5.2), by which middle boxes keep the connection, too.
-const PING: Duration = Duration::from_secs(20);
+pub(super) const PING: Duration = Duration::from_secs(20);
 /// A socket from which nothing has come for so long, not even an answer to a ping, has gone.
-const IDLE: Duration = Duration::from_secs(60);
+pub(super) const IDLE: Duration = Duration::from_secs(60);
 
 /// Why a socket ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     /// The client closed it or has gone.
     Gone,
     /// Nothing came.
@@ -43,18 +43,27 @@ enum End {
     TooLarge,
     /// A message was no text.
     NoText,
+    /// What let the client in was taken back.
+    Revoked,
     /// The server shuts down.
     Shutdown,
 }
 
 impl End {
-    const fn frame(self) -> Option<(CloseCode, &'static str)> {
+    /// The end that a failure to read is.
+    pub(super) fn of(error: &axum::Error) -> Self {
+        // The library's own text; it has no other way to tell.
+        if error.to_string().contains("too long") { Self::TooLarge } else { Self::Gone }
+    }
+
+    pub(super) const fn frame(self) -> Option<(CloseCode, &'static str)> {
         match self {
             Self::Gone => None,
             Self::Idle => Some((close_code::POLICY, "nothing came for a minute")),
             Self::Slow => Some((close_code::POLICY, "messages are not taken in time")),
-            Self::TooLarge => Some((close_code::SIZE, "messages have 64 KiB at most")),
+            Self::TooLarge => Some((close_code::SIZE, "the message is larger than is taken here")),
             Self::NoText => Some((close_code::UNSUPPORTED, "messages are JSON in text frames")),
+            Self::Revoked => Some((close_code::POLICY, "the access was taken back")),
             Self::Shutdown => Some((close_code::AWAY, "the server is shutting down")),
         }
     }
@@ -65,6 +74,8 @@ impl End {
 pub(super) struct Session {
     pub(super) state: HttpState,
     pub(super) socket: Socket,
+    /// The stream in its address.
+    pub(super) stream: StreamId,
     /// Where the client is.
     pub(super) address: Option<IpAddr>,
     pub(super) transports: HashMap<TransportId, WebRtcTransport>,
@@ -75,11 +86,11 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(state: HttpState, socket: Socket, address: Option<IpAddr>) -> Self {
+    pub(super) fn new(state: HttpState, socket: Socket, stream: StreamId, address: Option<IpAddr>) -> Self {
         let mut events = Events::new(state.control());
-        events.follow(socket.stream());
+        events.follow(stream);
         let (transports, consumers) = (HashMap::new(), HashMap::new());
-        Self { state, socket, address, transports, consumers, offers: Vec::new(), events }
+        Self { state, socket, stream, address, transports, consumers, offers: Vec::new(), events }
     }
 
     /// Serves the socket until it ends, at the latest with `scope`.
@@ -112,6 +123,8 @@ impl Session {
         let mut ping = interval(PING);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last = Instant::now();
+        let lease = self.state.control().sight().lease.clone();
+        let mut over = pin!(lease.over());
         loop {
             let sent = tokio::select! {
                 message = messages.next() => {
@@ -125,9 +138,7 @@ impl Session {
                         Some(Ok(Message::Binary(_))) => return End::NoText,
                         Some(Ok(Message::Ping(_) | Message::Pong(_))) => true,
                         Some(Ok(Message::Close(_))) | None => return End::Gone,
-                        // The library's own text; it has no other way to tell.
-                        Some(Err(error)) if error.to_string().contains("too long") => return End::TooLarge,
-                        Some(Err(_)) => return End::Gone,
+                        Some(Err(error)) => return End::of(&error),
                     }
                 }
                 event = self.events.next() => {
@@ -140,6 +151,7 @@ impl Session {
                     }
                     queue.try_send(Message::Ping(Default::default())).is_ok()
                 }
+                () = &mut over => return End::Revoked,
                 () = scope.cancelled() => return End::Shutdown,
             };
             if !sent {
@@ -165,7 +177,7 @@ impl Session {
         self.consumers.retain(|_, consumed| !consumed.consumer.is_closed());
         self.transports.retain(|_, transport| !matches!(transport.state(), Closed(_)));
         let live = self.state.control().live();
-        let stream = self.socket.stream();
+        let stream = self.stream;
         self.offers.retain(|name| live.session(stream, name).is_some());
     }
 
@@ -207,7 +219,7 @@ impl Session {
             transport.close();
         }
         for offer in self.offers.drain(..) {
-            self.state.control().live().end(self.socket.stream(), &offer);
+            self.state.control().live().end(self.stream, &offer);
         }
     }
 }

@@ -35,7 +35,8 @@ struct Inner {
 
 #[derive(Debug)]
 struct Shared {
-    stream: StreamId,
+    /// `None`: of one that tells of all streams.
+    stream: Option<StreamId>,
     connected_at: WallTime,
     last_seen_at: Mutex<WallTime>,
     consumers: AtomicUsize,
@@ -53,7 +54,7 @@ impl Sockets {
     }
 
     /// Counts a socket in; `None` when the limit is reached.
-    pub(super) fn admit(&self, stream: StreamId, now: WallTime) -> Option<Socket> {
+    pub(super) fn admit(&self, stream: Option<StreamId>, now: WallTime) -> Option<Socket> {
         let shared = Arc::new(Shared {
             stream,
             connected_at: now,
@@ -75,7 +76,7 @@ impl Sockets {
         let open = self.inner.open.lock();
         let mut found: Vec<_> = open
             .iter()
-            .filter(|(_, shared)| shared.stream == stream)
+            .filter(|(_, shared)| shared.stream == Some(stream))
             .map(|(id, shared)| SocketInfo {
                 id: *id,
                 connected_at: shared.connected_at,
@@ -100,11 +101,6 @@ pub(super) struct Socket {
 impl Socket {
     pub(super) const fn id(&self) -> Uuid {
         self.id
-    }
-
-    /// The stream in its address.
-    pub(super) fn stream(&self) -> StreamId {
-        self.shared.stream
     }
 
     /// Notes a sign of life.
@@ -133,14 +129,14 @@ mod tests {
         let sockets = Sockets::new(TaskScope::new(), 2);
         let (stream, other) = (StreamId::random(), StreamId::random());
         let now = WallTime::from_unix_micros(1);
-        let first = sockets.admit(stream, now).unwrap();
-        let _second = sockets.admit(other, now).unwrap();
-        assert!(sockets.admit(stream, now).is_none());
+        let first = sockets.admit(Some(stream), now).unwrap();
+        let _second = sockets.admit(Some(other), now).unwrap();
+        assert!(sockets.admit(None, now).is_none());
         first.set_consumers(3);
         let found = sockets.of(stream);
         assert_eq!((found.len(), found[0].consumers), (1, 3));
         drop(first);
         assert!(sockets.of(stream).is_empty());
-        assert!(sockets.admit(stream, now).is_some());
+        assert!(sockets.admit(None, now).is_some());
     }
 }

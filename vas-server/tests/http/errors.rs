@@ -101,6 +101,12 @@ async fn the_page_loads_nothing_from_elsewhere() {
     for part in page.text.split('"').filter(|part| part.starts_with("/assets/")) {
         let file = server.get(part).await;
         assert_eq!(file.status, StatusCode::OK, "{part}");
-        assert!(!file.text.contains("innerHTML"), "{part}");
+        assert!(file.header("cache-control").contains("immutable"), "{part}");
+    }
+    // Every view is the page; what is no view and no file is nothing.
+    let view = server.get("/devices/6f4f2ad2-9c2e-4ad8-8d2e-63d0f7a0a001").await;
+    assert_eq!((view.status, &view.text), (StatusCode::OK, &page.text));
+    for missing in ["/assets/none.js", "/assets/..%2f..%2fCargo.toml", "/no-such-view"] {
+        assert_eq!(server.get(missing).await.status, StatusCode::NOT_FOUND, "{missing}");
     }
 }

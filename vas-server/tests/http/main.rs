@@ -2,11 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod auth;
+mod bulk;
 mod consume;
+mod dashboard;
+mod demand;
 mod devices;
+mod edge;
 mod errors;
 mod layers;
 mod limits;
+mod many;
 mod recording_live;
 mod recordings;
 mod restart;

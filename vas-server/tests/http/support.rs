@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 use vas_core::Credentials;
 use vas_ingest::camera::{CameraSource, SyntheticConfig, TestCamera, TestCameraConfig};
-use vas_server::config::{Config, LogConfig};
+use vas_server::config::{AuthMode, Config, LogConfig, Sources};
 use vas_server::{App, logging};
 
 /// Longest wait for something that must happen.
@@ -28,6 +28,8 @@ pub(crate) struct Server {
 pub(crate) fn test_config(folder: &TempDir) -> Config {
     let mut config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
     config.http.listen.set_port(0);
+    config.auth.mode = AuthMode::Open;
+    config.ingest.allow_hosts.push("127.0.0.0/8".to_owned());
     config.media.port = 0;
     config.media.threads = 1;
     config.ingest.connect_timeout_seconds = 2;
@@ -54,6 +56,27 @@ impl Server {
         self.stop().await;
         self.app = Some(App::start(&self.config).await.unwrap());
         assert!(self.folder.path().join("vas.db").exists());
+    }
+
+    /// The same with other settings from then on.
+    pub(crate) async fn restart_with(&mut self, change: impl FnOnce(&mut Config)) {
+        self.stop().await;
+        change(&mut self.config);
+        self.app = Some(App::start(&self.config).await.unwrap());
+    }
+
+    /// Has it follow changes of its settings, as one that was started with a file of them.
+    pub(crate) fn follow(&self) {
+        let file = self.folder.path().join("vas.toml");
+        std::fs::write(&file, toml::to_string(&self.config).unwrap()).unwrap();
+        let sources = Sources { file: Some(file), ..Sources::default() };
+        let loaded = sources.load().unwrap();
+        self.app.as_ref().expect("it runs").follow(sources, &loaded);
+    }
+
+    /// Where it listens.
+    pub(crate) fn addresses(&self) -> &vas_server::Addresses {
+        self.app.as_ref().expect("it runs").addresses()
     }
 
     /// Stops the server, in order and in time.

@@ -6,6 +6,9 @@
 
 mod rows;
 mod scale;
+mod sheet;
+
+pub use sheet::Sheet;
 
 use super::{DecodeError, Picture};
 use crate::error::{ErrorKind, HasKind};

@@ -13,6 +13,11 @@ pub(super) fn to_width(picture: &Picture, max_width: Option<u32>) -> Result<Opti
     };
     let exact = picture.height() as u64 * width as u64;
     let height = ((exact + picture.width() as u64 / 2) / picture.width() as u64).max(1) as usize;
+    Ok(Some(to_size(picture, width, height)?))
+}
+
+/// The picture in this size, whatever its own is.
+pub(super) fn to_size(picture: &Picture, width: usize, height: usize) -> Result<Picture, JpegError> {
     let mut resizer = Resizer::new();
     // Averages over all the samples that fall together, so that nothing flickers or is jagged.
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
@@ -28,5 +33,5 @@ pub(super) fn to_width(picture: &Picture, max_width: Option<u32>) -> Result<Opti
     let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
     let planes =
         [scale(y, width, height)?, scale(cb, half_width, half_height)?, scale(cr, half_width, half_height)?];
-    Ok(Some(picture.with_planes(planes)))
+    Ok(picture.with_planes(planes))
 }

@@ -142,6 +142,12 @@ impl Zone {
         }
     }
 
+    /// Minutes by which clocks of the zone are ahead of UTC at `time`.
+    #[must_use]
+    pub fn minutes_ahead(self, time: WallTime) -> i32 {
+        self.local(time).offset().local_minus_utc() / 60
+    }
+
     /// The date that `time` falls on.
     #[must_use]
     pub fn date(self, time: WallTime) -> NaiveDate {

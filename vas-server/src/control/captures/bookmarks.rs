@@ -2,6 +2,7 @@
 
 use super::files::{clip_key, thumbnail_key};
 use super::{BookmarkFailure, CaptureError, Captures};
+use crate::control::events::CaptureEventType;
 use futures_util::stream;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -81,7 +82,7 @@ impl Captures {
         }
         let bookmark = Bookmark {
             id: BookmarkId::random(),
-            tenant: self.inner.tenant.clone(),
+            tenant: self.sight.tenant.clone(),
             device: new.device,
             stream: new.stream,
             center,
@@ -100,6 +101,7 @@ impl Captures {
             created_at: now,
         };
         self.inner.bookmarks.insert(&bookmark).await?;
+        self.tell_bookmark(CaptureEventType::Created, &bookmark);
         let (this, made) = (self.clone(), bookmark.clone());
         self.inner.scope.spawn("bookmark", async move {
             let _permit = permit;
@@ -115,18 +117,19 @@ impl Captures {
             () = self.inner.scope.cancelled() => return,
             made = self.clip_in_time(bookmark) => made,
         };
-        let stored = match made {
+        let (stored, problem) = match made {
             Ok(video) => {
                 let thumbnail = self.thumbnail(bookmark).await;
-                self.inner.bookmarks.ready(bookmark.id, &video, thumbnail.as_ref()).await
+                (self.inner.bookmarks.ready(bookmark.id, &video, thumbnail.as_ref()).await, None)
             }
             Err(failure) => {
                 tracing::info!(bookmark = %bookmark.id, %failure, "a bookmark failed");
-                self.inner.bookmarks.fail(bookmark.id, &with_causes(&failure)).await
+                let problem = with_causes(&failure);
+                (self.inner.bookmarks.fail(bookmark.id, &problem).await, Some(problem))
             }
         };
         match stored {
-            Ok(()) => {}
+            Ok(()) => self.tell_finished_bookmark(bookmark, problem),
             // Deleted meanwhile: the files belong to nobody.
             Err(RepoError::NotFound { .. }) => {
                 let _ = self.remove_files(files_of(bookmark)).await;
@@ -236,8 +239,9 @@ impl Captures {
 
     /// One of them.
     pub(crate) async fn bookmark(&self, id: BookmarkId) -> Result<Bookmark, CaptureError> {
-        let found = self.inner.bookmarks.get(&self.inner.tenant, id).await?;
-        found.ok_or(CaptureError::NotFound("bookmark"))
+        let found = self.inner.bookmarks.get(&self.sight.tenant, id).await?;
+        let seen = found.filter(|bookmark| self.sight.devices.contains(bookmark.device));
+        seen.ok_or(CaptureError::NotFound("bookmark"))
     }
 
     /// Those that pass a filter, the newest first, and how many pass it in all.
@@ -246,7 +250,8 @@ impl Captures {
         filter: &BookmarkFilter,
         page: Page,
     ) -> Result<(Vec<Bookmark>, u64), CaptureError> {
-        Ok(self.inner.bookmarks.list(&self.inner.tenant, filter, page).await?)
+        let filter = BookmarkFilter { among: self.sight.only(), ..filter.clone() };
+        Ok(self.inner.bookmarks.list(&self.sight.tenant, &filter, page).await?)
     }
 
     /// Changes what people say of one.
@@ -255,9 +260,14 @@ impl Captures {
         id: BookmarkId,
         change: &BookmarkChange,
     ) -> Result<Bookmark, CaptureError> {
-        match self.inner.bookmarks.update(&self.inner.tenant, id, change).await {
+        self.bookmark(id).await?;
+        match self.inner.bookmarks.update(&self.sight.tenant, id, change).await {
             Err(RepoError::NotFound { .. }) => Err(CaptureError::NotFound("bookmark")),
-            changed => Ok(changed?),
+            changed => {
+                let changed = changed?;
+                self.tell_bookmark(CaptureEventType::Changed, &changed);
+                Ok(changed)
+            }
         }
     }
 
@@ -283,8 +293,10 @@ impl Captures {
 
     /// Deletes one. Its files go at once, or as soon as the store is there.
     pub(crate) async fn delete_bookmark(&self, id: BookmarkId) -> Result<(), CaptureError> {
-        let marked = self.inner.bookmarks.delete(&self.inner.tenant, id).await?;
+        self.bookmark(id).await?;
+        let marked = self.inner.bookmarks.delete(&self.sight.tenant, id).await?;
         let marked = marked.ok_or(CaptureError::NotFound("bookmark"))?;
+        self.tell_bookmark(CaptureEventType::Deleted, &marked);
         self.remove_bookmark(&marked).await;
         Ok(())
     }

@@ -9,20 +9,22 @@ mod files;
 mod snapshots;
 mod stills;
 mod sweep;
+mod tell;
 
 pub(crate) use bookmarks::{LONGEST as LONGEST_BOOKMARK, NewBookmark};
 pub(crate) use error::CaptureError;
 use error::{BookmarkFailure, SnapshotFailure};
 pub(crate) use snapshots::NewSnapshot;
 
+use super::events::Events;
 use super::recording::{Recordings, Running};
+use super::sight::Sight;
 use crate::db::Database;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use vas_core::decode::{DecodePool, PoolConfig};
 use vas_core::hub::StreamHub;
-use vas_core::model::TenantId;
 use vas_core::ports::{BookmarkRepo, SnapshotRepo};
 use vas_core::{SharedClock, TaskScope};
 
@@ -35,6 +37,7 @@ const START: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(crate) struct Captures {
     inner: Arc<Inner>,
+    sight: Arc<Sight>,
 }
 
 #[derive(Debug)]
@@ -46,10 +49,9 @@ struct Inner {
     pool: DecodePool,
     stills: stills::Stills,
     under_way: Arc<Semaphore>,
+    events: Events,
     clock: SharedClock,
     scope: TaskScope,
-    /// Until there are accounts everything belongs to one tenant.
-    tenant: TenantId,
 }
 
 impl Captures {
@@ -58,6 +60,7 @@ impl Captures {
         database: &Database,
         recordings: Recordings,
         hub: StreamHub,
+        events: Events,
         clock: SharedClock,
         scope: &TaskScope,
     ) -> Self {
@@ -69,14 +72,19 @@ impl Captures {
             pool: DecodePool::new(PoolConfig::default(), clock.clone()),
             stills: stills::Stills::default(),
             under_way: Arc::new(Semaphore::new(MAX_UNDER_WAY)),
+            events,
             clock,
             scope: scope.child(),
-            tenant: TenantId::default(),
         };
-        let this = Self { inner: Arc::new(inner) };
+        let this = Self { inner: Arc::new(inner), sight: Arc::new(Sight::own()) };
         let sweeper = this.clone();
         scope.spawn_until_cancelled("captures", async move { sweeper.sweep().await });
         this
+    }
+
+    /// The same as somebody sees them.
+    pub(super) fn seen_by(&self, sight: Arc<Sight>) -> Self {
+        Self { inner: self.inner.clone(), sight }
     }
 
     /// What records, and what has been recorded; a start that goes on is waited for.

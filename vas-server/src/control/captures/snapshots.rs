@@ -2,6 +2,7 @@
 
 use super::files::picture_key;
 use super::{CaptureError, Captures, SnapshotFailure};
+use crate::control::events::CaptureEventType;
 use futures_util::stream;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -42,7 +43,7 @@ impl Captures {
         }
         let snapshot = Snapshot {
             id: SnapshotId::random(),
-            tenant: self.inner.tenant.clone(),
+            tenant: self.sight.tenant.clone(),
             device: new.device,
             stream: new.stream,
             timestamp: new.time.unwrap_or(now),
@@ -55,6 +56,7 @@ impl Captures {
             created_at: now,
         };
         self.inner.snapshots.insert(&snapshot).await?;
+        self.tell_snapshot(CaptureEventType::Created, &snapshot);
         let (this, made) = (self.clone(), snapshot.clone());
         self.inner.scope.spawn("snapshot", async move {
             let _permit = permit;
@@ -81,15 +83,16 @@ impl Captures {
     /// Makes the picture and says what became of it.
     pub(super) async fn make_snapshot(&self, snapshot: &Snapshot) {
         let made = tokio::time::timeout(DEADLINE, self.picture(snapshot)).await;
-        let stored = match made.unwrap_or(Err(SnapshotFailure::TimedOut)) {
-            Ok((time, image)) => self.inner.snapshots.ready(snapshot.id, time, &image).await,
+        let (stored, problem) = match made.unwrap_or(Err(SnapshotFailure::TimedOut)) {
+            Ok((time, image)) => (self.inner.snapshots.ready(snapshot.id, time, &image).await, None),
             Err(failure) => {
                 tracing::info!(snapshot = %snapshot.id, %failure, "a snapshot failed");
-                self.inner.snapshots.fail(snapshot.id, &with_causes(&failure)).await
+                let problem = with_causes(&failure);
+                (self.inner.snapshots.fail(snapshot.id, &problem).await, Some(problem))
             }
         };
         match stored {
-            Ok(()) => {}
+            Ok(()) => self.tell_finished_snapshot(snapshot, problem),
             // Deleted meanwhile: the file belongs to nobody.
             Err(RepoError::NotFound { .. }) => {
                 let _ = self.remove_files([picture_key(snapshot.device, snapshot.id)]).await;
@@ -125,8 +128,9 @@ impl Captures {
 
     /// One of them.
     pub(crate) async fn snapshot(&self, id: SnapshotId) -> Result<Snapshot, CaptureError> {
-        let found = self.inner.snapshots.get(&self.inner.tenant, id).await?;
-        found.ok_or(CaptureError::NotFound("snapshot"))
+        let found = self.inner.snapshots.get(&self.sight.tenant, id).await?;
+        let seen = found.filter(|snapshot| self.sight.devices.contains(snapshot.device));
+        seen.ok_or(CaptureError::NotFound("snapshot"))
     }
 
     /// Those that pass a filter, the newest first, and how many pass it in all.
@@ -135,7 +139,8 @@ impl Captures {
         filter: &SnapshotFilter,
         page: Page,
     ) -> Result<(Vec<Snapshot>, u64), CaptureError> {
-        Ok(self.inner.snapshots.list(&self.inner.tenant, filter, page).await?)
+        let filter = SnapshotFilter { among: self.sight.only(), ..filter.clone() };
+        Ok(self.inner.snapshots.list(&self.sight.tenant, &filter, page).await?)
     }
 
     /// The picture of one, if it is ready.
@@ -146,8 +151,10 @@ impl Captures {
 
     /// Deletes one. Its file goes at once, or as soon as the store is there.
     pub(crate) async fn delete_snapshot(&self, id: SnapshotId) -> Result<(), CaptureError> {
-        let marked = self.inner.snapshots.delete(&self.inner.tenant, id).await?;
+        self.snapshot(id).await?;
+        let marked = self.inner.snapshots.delete(&self.sight.tenant, id).await?;
         let marked = marked.ok_or(CaptureError::NotFound("snapshot"))?;
+        self.tell_snapshot(CaptureEventType::Deleted, &marked);
         self.remove_snapshot(&marked).await;
         Ok(())
     }

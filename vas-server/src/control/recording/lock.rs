@@ -30,7 +30,12 @@ pub(crate) enum LockError {
 impl FolderLock {
     /// Takes the right to write into `folder`, if nobody has it.
     pub(crate) fn take(folder: &Path) -> Result<Self, LockError> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(folder.join(FILE))?;
+        Self::take_file(&folder.join(FILE))
+    }
+
+    /// The same with another file, for another right.
+    pub(crate) fn take_file(path: &Path) -> Result<Self, LockError> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { file: Arc::new(Mutex::new(Some(file))) }),
             Err(TryLockError::WouldBlock) => Err(LockError::Taken),

@@ -13,13 +13,14 @@ mod lock;
 #[cfg(feature = "s3")]
 mod object;
 mod removal;
+mod rules;
 mod status;
 mod storage;
 mod timeline;
 mod windows;
 
 pub(crate) use engine::{NotRecording, Running};
-pub(crate) use lock::FolderLock;
+pub(crate) use lock::{FolderLock, LockError};
 pub(crate) use removal::CleanupError;
 pub(crate) use status::{LayerStatus, RecordingStatus};
 pub(crate) use storage::{Access, StorageError, open as open_storage};
@@ -27,12 +28,13 @@ pub(crate) use timeline::{RecordedDay, Stretch, dates, stretches};
 pub(crate) use windows::{Window, WindowError, WindowLimits, Windows};
 
 use super::locks::Locks;
-use crate::config::{Config, Invalid, RecordedLayers, RecordingMode, RetentionConfig, Schedule, Zone};
+use crate::config::{Config, Invalid, Zone};
 use crate::db::{Database, RecordingOptions, SqlRecordingOptions};
 use engine::Engine;
 #[cfg(test)]
 use engine::with_causes;
 use parking_lot::Mutex;
+use rules::Rules;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +43,7 @@ use vas_core::hub::StreamHub;
 use vas_core::model::TenantId;
 use vas_core::ports::RepoError;
 use vas_core::{DeviceId, SharedClock, StreamId, TaskScope};
-use vas_record::recorder::{RecordJob, RecordMode, Recorder};
+use vas_record::recorder::{RecordJob, Recorder};
 
 /// What is recorded is compared with what is wished so often: schedules begin and end no later than that.
 const REVIEW: Duration = Duration::from_secs(5);
@@ -54,8 +56,7 @@ pub(crate) struct Recordings {
 
 #[derive(Debug)]
 struct Inner {
-    rules: Rules,
-    retention: RetentionConfig,
+    rules: Mutex<Arc<Rules>>,
     options: SqlRecordingOptions,
     engine: watch::Receiver<Engine>,
     followed: Mutex<HashMap<DeviceId, Followed>>,
@@ -64,17 +65,6 @@ struct Inner {
     locks: Locks<DeviceId>,
     clock: SharedClock,
     scope: TaskScope,
-}
-
-/// The settings, read.
-#[derive(Debug)]
-struct Rules {
-    mode: RecordingMode,
-    schedule: Schedule,
-    zone: Zone,
-    layers: RecordedLayers,
-    pre_roll: Duration,
-    post_roll: Duration,
 }
 
 /// A device whose stream runs.
@@ -98,19 +88,10 @@ impl Recordings {
         clock: SharedClock,
         scope: &TaskScope,
     ) -> Result<Self, Invalid> {
-        let settings = &config.recording;
-        let rules = Rules {
-            mode: settings.mode,
-            schedule: settings.parsed_schedule()?,
-            zone: settings.parsed_zone()?,
-            layers: settings.layers,
-            pre_roll: Duration::from_secs(settings.pre_roll_seconds.into()),
-            post_roll: Duration::from_secs(settings.post_roll_seconds.into()),
-        };
+        let rules = Mutex::new(Arc::new(Rules::read(&config.recording)?));
         let engine = engine::start(config, database, hub, clock.clone(), scope);
         let inner = Inner {
             rules,
-            retention: settings.retention.clone(),
             options: database.recording_options(),
             engine,
             followed: Mutex::default(),
@@ -157,9 +138,14 @@ impl Recordings {
         }
     }
 
+    /// Days that recordings are to be kept; `None`: as long as there is room.
+    pub(crate) fn days_wanted(&self) -> Option<f64> {
+        self.rules().days_wanted()
+    }
+
     /// The zone that days are counted in.
     pub(crate) fn zone(&self) -> Zone {
-        self.inner.rules.zone
+        self.rules().zone
     }
 
     /// The device's stream runs from now on, with this sub stream.
@@ -190,6 +176,11 @@ impl Recordings {
     /// How the device is recorded, where that differs from the settings.
     pub(crate) async fn options(&self, device: DeviceId) -> Result<RecordingOptions, RepoError> {
         self.inner.options.get(device).await
+    }
+
+    /// The same of all devices where it differs.
+    pub(crate) async fn all_options(&self) -> Result<HashMap<DeviceId, RecordingOptions>, RepoError> {
+        Ok(self.inner.options.all().await?.into_iter().collect())
     }
 
     /// Changes how the device is recorded, now and from now on; gives what holds then.
@@ -226,13 +217,20 @@ impl Recordings {
             tokio::select! {
                 _ = ticks.tick() => {}
                 // What was wished while there was no recorder.
-                changed = engine.changed() => if changed.is_err() { return },
+                changed = engine.changed() => match changed {
+                    Ok(()) => if let Ok(engine) = self.engine() { self.renew_policy(&engine).await },
+                    Err(_) => return,
+                },
             }
-            let devices: Vec<_> = self.inner.followed.lock().keys().copied().collect();
-            for device in devices {
-                let _guard = self.inner.locks.lock(device).await;
-                self.apply(device).await;
-            }
+            self.apply_all().await;
+        }
+    }
+
+    async fn apply_all(&self) {
+        let devices: Vec<_> = self.inner.followed.lock().keys().copied().collect();
+        for device in devices {
+            let _guard = self.inner.locks.lock(device).await;
+            self.apply(device).await;
         }
     }
 
@@ -240,7 +238,8 @@ impl Recordings {
     async fn apply(&self, device: DeviceId) {
         let Ok(Running { recorder, .. }) = self.engine() else { return };
         let followed = self.inner.followed.lock().get(&device).cloned();
-        let wish = followed.as_ref().map(|followed| self.inner.wish(followed)).unwrap_or_default();
+        let (rules, now) = (self.rules(), self.inner.clock.wall());
+        let wish = followed.as_ref().map(|followed| rules.wish(followed, now)).unwrap_or_default();
         let mut problem = None;
         for (layer, wished) in wish.into_iter().enumerate() {
             let layer = layer as u8;
@@ -265,38 +264,6 @@ impl Recordings {
                 }
             }
             None => drop(problems.remove(&device)),
-        }
-    }
-}
-
-/// For each layer what is to be recorded, and when.
-type Wish = [Option<(StreamId, RecordMode)>; 2];
-
-impl Inner {
-    /// The mode of a device.
-    fn mode(&self, options: RecordingOptions) -> RecordingMode {
-        options.mode.unwrap_or(self.rules.mode)
-    }
-
-    fn wish(&self, followed: &Followed) -> Wish {
-        let always = Some(RecordMode::Continuous);
-        let mode = match (followed.options.by_hand, self.mode(followed.options)) {
-            (Some(true), _) | (None, RecordingMode::Continuous) => always,
-            (Some(false), _) | (None, RecordingMode::Off) => None,
-            (None, RecordingMode::Schedule) => {
-                always.filter(|_| self.rules.schedule.covers(self.clock.wall(), self.rules.zone))
-            }
-            (None, RecordingMode::Event) => {
-                Some(RecordMode::OnEvent { pre: self.rules.pre_roll, post: self.rules.post_roll })
-            }
-        };
-        let Some(mode) = mode else { return Wish::default() };
-        let (main, sub) = (Some((followed.main, mode)), followed.sub.map(|sub| (sub, mode)));
-        match self.rules.layers {
-            RecordedLayers::Main => [main, None],
-            RecordedLayers::Sub if sub.is_some() => [None, sub],
-            RecordedLayers::Sub => [main, None],
-            RecordedLayers::Both => [main, sub],
         }
     }
 }

@@ -49,7 +49,7 @@ impl Recordings {
 
     /// Has retention take up what single devices have instead of the settings.
     pub(super) async fn renew_policy(&self, engine: &Running) {
-        match engine::policy(&self.inner.retention, &self.inner.options).await {
+        match engine::policy(&self.rules().retention, &self.inner.options).await {
             Ok(policy) => engine.retention.set_policy(policy),
             Err(error) => tracing::warn!(%error, "how long devices' recordings are kept can't be read"),
         }

@@ -49,18 +49,19 @@ impl Recordings {
         let engine = self.engine();
         let layers = engine.as_ref().map(|engine| layers(engine, device)).unwrap_or_default();
         let failure = layers.iter().find_map(|layer| layer.status.last_error.clone());
+        let (rules, now) = (self.rules(), inner.clock.wall());
         let wished = inner
             .followed
             .lock()
             .get(&device)
-            .is_some_and(|followed| inner.wish(followed).iter().any(Option::is_some));
+            .is_some_and(|followed| rules.wish(followed, now).iter().any(Option::is_some));
         let problem = match &engine {
             Err(error @ NotRecording::Failed(_)) if wished => Some(error.to_string()),
             _ => inner.problems.lock().get(&device).cloned().or(failure),
         };
         RecordingStatus {
             active: engine.is_ok_and(|engine| is_recording(&engine.recorder, device)),
-            mode: inner.mode(options),
+            mode: rules.mode(options),
             by_hand: options.by_hand,
             layers,
             problem,

@@ -1,17 +1,20 @@
 //! Between rows and models.
 
+pub(super) mod account;
 mod capture;
+mod device;
 mod recording;
 
 pub(super) use capture::{bookmark, bookmark_row, image_columns, snapshot, snapshot_row, tags_text};
+pub(super) use device::{UrlColumn, device, device_row, field_columns, url_digest};
 pub(super) use recording::{HeadRow, content_columns, layer, recording, recording_row, span, unfinished};
 
-use super::entity::{device, stream, transition};
+use super::entity::{stream, transition};
 use sea_orm::prelude::DateTimeUtc;
 use sea_orm::{ActiveValue, DbErr, SqlErr};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use vas_core::model::{CameraUrl, Device, DeviceFields, Reason, ReasonCode, TenantId, Transition};
+use vas_core::model::{Reason, ReasonCode, TenantId, Transition};
 use vas_core::ports::{RepoError, StreamRecord};
 use vas_core::{StreamId, WallTime};
 
@@ -56,43 +59,6 @@ fn signed(number: u64) -> i64 {
 /// A number that was stored by [`signed`].
 pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
-}
-
-pub(super) fn device_row(device: &Device) -> device::ActiveModel {
-    device::ActiveModel {
-        id: ActiveValue::Set(device.id.as_uuid()),
-        tenant_id: ActiveValue::Set(device.tenant.as_str().to_owned()),
-        created_at: ActiveValue::Set(time(device.created_at)),
-        updated_at: ActiveValue::Set(device.updated_at.map(time)),
-        ..field_columns(&device.fields)
-    }
-}
-
-pub(super) fn field_columns(fields: &DeviceFields) -> device::ActiveModel {
-    device::ActiveModel {
-        name: ActiveValue::Set(fields.name.clone()),
-        rtsp_url: ActiveValue::Set(fields.url.expose().to_owned()),
-        sub_rtsp_url: ActiveValue::Set(fields.sub_url.as_ref().map(|url| url.expose().to_owned())),
-        description: ActiveValue::Set(fields.description.clone()),
-        location: ActiveValue::Set(fields.location.clone()),
-        ..Default::default()
-    }
-}
-
-pub(super) fn device(row: device::Model) -> Device {
-    Device {
-        id: row.id.into(),
-        tenant: TenantId::new(row.tenant_id),
-        fields: DeviceFields {
-            name: row.name,
-            url: CameraUrl::restore(row.rtsp_url),
-            sub_url: row.sub_rtsp_url.map(CameraUrl::restore),
-            description: row.description,
-            location: row.location,
-        },
-        created_at: wall(row.created_at),
-        updated_at: row.updated_at.map(wall),
-    }
 }
 
 pub(super) fn stream_row(stream: &StreamRecord) -> stream::ActiveModel {

@@ -9,7 +9,10 @@ pub(in crate::db) struct Model {
     pub(in crate::db) id: Uuid,
     pub(in crate::db) tenant_id: String,
     pub(in crate::db) name: String,
+    /// Sealed, as is the address of the sub stream.
     pub(in crate::db) rtsp_url: String,
+    /// Tells equal addresses apart from others; null for a row that an older version wrote.
+    pub(in crate::db) rtsp_url_digest: Option<String>,
     pub(in crate::db) sub_rtsp_url: Option<String>,
     pub(in crate::db) description: Option<String>,
     pub(in crate::db) location: Option<String>,

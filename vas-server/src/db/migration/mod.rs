@@ -5,6 +5,10 @@ mod m20261122_000002_sub_streams;
 mod m20261122_000003_recordings;
 mod m20261122_000004_captures;
 mod m20261122_000005_recording_options;
+mod m20261122_000006_accounts;
+mod m20261122_000007_camera_secrets;
+mod m20261122_000008_device_options;
+mod m20261122_000009_dashboard;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -20,6 +24,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000003_recordings::Migration),
             Box::new(m20261122_000004_captures::Migration),
             Box::new(m20261122_000005_recording_options::Migration),
+            Box::new(m20261122_000006_accounts::Migration),
+            Box::new(m20261122_000007_camera_secrets::Migration),
+            Box::new(m20261122_000008_device_options::Migration),
+            Box::new(m20261122_000009_dashboard::Migration),
         ]
     }
 }

@@ -9,6 +9,7 @@ use crate::db::retry::patiently;
 use async_trait::async_trait;
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr, SimpleExpr};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait, Select, UpdateMany,
@@ -71,12 +72,41 @@ fn passing(tenant: &TenantId, filter: &BookmarkFilter) -> Condition {
         .add(Column::TenantId.eq(tenant.as_str()))
         .add(Column::Deleted.eq(false))
         .add_option(filter.device.map(|device| Column::DeviceId.eq(device.as_uuid())))
+        .add_option(filter.among.as_ref().map(|among| among_devices(among)))
         .add_option(filter.stream.map(|stream| Column::StreamId.eq(stream.as_uuid())))
         .add_option(filter.event_type.as_ref().map(|event| Column::EventType.eq(event)))
         .add_option(filter.created_by.as_ref().map(|maker| Column::CreatedBy.eq(maker)))
         .add_option(filter.source.map(|source| Column::Source.eq(source.as_str())))
         .add_option(filter.start_after.map(|time| Column::StartUs.gte(micros(time))))
         .add_option(filter.start_before.map(|time| Column::StartUs.lt(micros(time))))
+        .add_option(filter.created_before.map(|time| Column::CreatedUs.lt(micros(time))))
+        .add_option(filter.text.as_deref().map(holding))
+        .add_option(filter.tag.as_deref().map(|tag| like(Column::Tags, &tags_text(&[tag.to_owned()])[1..])))
+}
+
+/// Bookmarks that hold a text, in lower or upper case, where people look for it.
+fn holding(text: &str) -> Condition {
+    let text = text.to_lowercase();
+    let lower = |column: Column| {
+        let pattern = LikeExpr::new(format!("%{}%", escaped(&text))).escape('\\');
+        Expr::expr(Func::lower(Expr::col(column))).like(pattern)
+    };
+    Condition::any().add(lower(Column::Label)).add(lower(Column::EventType)).add(lower(Column::Tags))
+}
+
+/// `quoted` is a JSON text with the bracket that ends its array.
+fn like(column: Column, quoted: &str) -> SimpleExpr {
+    let quoted = quoted.trim_end_matches(']');
+    Expr::col(column).like(LikeExpr::new(format!("%{}%", escaped(quoted))).escape('\\'))
+}
+
+/// A text that stands for itself in a pattern.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+fn among_devices(among: &[DeviceId]) -> SimpleExpr {
+    Column::DeviceId.is_in(among.iter().map(|device| device.as_uuid()))
 }
 
 /// Marks as deleted what a condition finds.

@@ -5,11 +5,12 @@ use crate::db::convert::{device, device_row, field_columns, rows, store_error, t
 use crate::db::entity::device::{ActiveModel, Column, Entity};
 use crate::db::entity::{bookmark as bookmarks, fence, recording as recordings, snapshot as snapshots};
 use crate::db::pools::Pools;
+use crate::keyring::Keyring;
 use async_trait::async_trait;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue, ColumnTrait, Condition, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    ActiveValue, ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
+    QueryFilter, QueryOrder, QuerySelect, Select, UpdateMany,
 };
 use vas_core::model::{Device, DeviceFields, RecordingState, TenantId};
 use vas_core::ports::{DeviceRepo, Page, RepoError};
@@ -19,11 +20,60 @@ use vas_core::{DeviceId, WallTime};
 #[derive(Clone, Debug)]
 pub struct SqlDevices {
     pools: Pools,
+    keys: Keyring,
 }
 
 impl SqlDevices {
-    pub(in crate::db) const fn new(pools: Pools) -> Self {
-        Self { pools }
+    pub(in crate::db) const fn new(pools: Pools, keys: Keyring) -> Self {
+        Self { pools, keys }
+    }
+
+    pub(super) const fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// Adds a device, as a part of something larger.
+    pub(super) async fn insert_within(
+        &self,
+        device: &Device,
+        connection: &impl ConnectionTrait,
+    ) -> Result<(), RepoError> {
+        Entity::insert(device_row(device, &self.keys))
+            .exec_without_returning(connection)
+            .await
+            .map_err(|error| write_error(error, taken, "tenant"))?;
+        Ok(())
+    }
+
+    /// Replaces a device's fields, as a part of something larger. Whether there is such a device.
+    pub(super) async fn update_within(
+        &self,
+        tenant: &TenantId,
+        id: DeviceId,
+        fields: &DeviceFields,
+        at: WallTime,
+        connection: &impl ConnectionTrait,
+    ) -> Result<bool, RepoError> {
+        let query = self.updating(tenant, id, fields, at);
+        let updated = query.exec(connection).await.map_err(|error| write_error(error, taken, "tenant"))?;
+        Ok(updated.rows_affected > 0)
+    }
+
+    fn updating(
+        &self,
+        tenant: &TenantId,
+        id: DeviceId,
+        fields: &DeviceFields,
+        at: WallTime,
+    ) -> UpdateMany<Entity> {
+        let columns = ActiveModel {
+            updated_at: ActiveValue::Set(Some(time(at))),
+            ..field_columns(tenant, id, fields, &self.keys)
+        };
+        Entity::update_many()
+            .set(columns)
+            .filter(Column::Id.eq(id.as_uuid()))
+            .filter(Column::TenantId.eq(tenant.as_str()))
     }
 
     fn one(tenant: &TenantId, id: DeviceId) -> Select<Entity> {
@@ -39,15 +89,12 @@ fn taken(message: &str) -> &'static str {
 #[async_trait]
 impl DeviceRepo for SqlDevices {
     async fn insert(&self, device: &Device) -> Result<(), RepoError> {
-        Entity::insert(device_row(device))
-            .exec_without_returning(&self.pools.write)
-            .await
-            .map_err(|error| write_error(error, taken, "tenant"))?;
-        Ok(())
+        self.insert_within(device, &self.pools.write).await
     }
 
     async fn get(&self, tenant: &TenantId, id: DeviceId) -> Result<Option<Device>, RepoError> {
-        Ok(self.pools.one(&Self::one(tenant, id)).await.map_err(store_error)?.map(device))
+        let row = self.pools.one(&Self::one(tenant, id)).await.map_err(store_error)?;
+        Ok(row.map(|row| device(row, &self.keys)))
     }
 
     async fn list(&self, tenant: &TenantId, page: Page) -> Result<Vec<Device>, RepoError> {
@@ -57,7 +104,8 @@ impl DeviceRepo for SqlDevices {
             .order_by_asc(Column::Id)
             .offset(rows(page.offset))
             .limit(rows(page.limit));
-        Ok(self.pools.all(&query).await.map_err(store_error)?.into_iter().map(device).collect())
+        let rows = self.pools.all(&query).await.map_err(store_error)?;
+        Ok(rows.into_iter().map(|row| device(row, &self.keys)).collect())
     }
 
     async fn update(
@@ -67,12 +115,7 @@ impl DeviceRepo for SqlDevices {
         fields: &DeviceFields,
         at: WallTime,
     ) -> Result<Device, RepoError> {
-        let columns = ActiveModel { updated_at: ActiveValue::Set(Some(time(at))), ..field_columns(fields) };
-        let query = Entity::update_many()
-            .set(columns)
-            .filter(Column::Id.eq(id.as_uuid()))
-            .filter(Column::TenantId.eq(tenant.as_str()));
-        let updated = self.pools.change(&query).await;
+        let updated = self.pools.change(&self.updating(tenant, id, fields, at)).await;
         let updated = updated.map_err(|error| write_error(error, taken, "tenant"))?;
         let device = if updated == 0 { None } else { self.get(tenant, id).await? };
         device.ok_or(RepoError::NotFound { what: "device" })

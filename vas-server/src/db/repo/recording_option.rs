@@ -84,7 +84,7 @@ mod tests {
 
     #[tokio::test]
     async fn options_are_replaced_and_go_with_their_device() {
-        let database = Database::connect("sqlite::memory:").await.unwrap();
+        let database = Database::connect("sqlite::memory:", crate::keyring::Keyring::random()).await.unwrap();
         let (devices, all) = (database.devices(), database.recording_options());
         let device = Device {
             id: DeviceId::random(),

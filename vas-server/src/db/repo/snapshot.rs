@@ -8,13 +8,14 @@ use crate::db::pools::Pools;
 use crate::db::retry::patiently;
 use async_trait::async_trait;
 use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     UpdateMany,
 };
 use vas_core::model::{CaptureStatus, Snapshot, SnapshotImage, TenantId};
 use vas_core::ports::{Page, RepoError, SnapshotFilter, SnapshotRepo};
-use vas_core::{SnapshotId, WallTime};
+use vas_core::{DeviceId, SnapshotId, WallTime};
 
 /// [`SnapshotRepo`] on the database.
 #[derive(Clone, Debug)]
@@ -48,11 +49,17 @@ fn passing(tenant: &TenantId, filter: &SnapshotFilter) -> Condition {
         .add(Column::TenantId.eq(tenant.as_str()))
         .add(Column::Deleted.eq(false))
         .add_option(filter.device.map(|device| Column::DeviceId.eq(device.as_uuid())))
+        .add_option(filter.among.as_ref().map(|among| among_devices(among)))
         .add_option(filter.stream.map(|stream| Column::StreamId.eq(stream.as_uuid())))
         .add_option(filter.created_by.as_ref().map(|maker| Column::CreatedBy.eq(maker)))
         .add_option(filter.source.map(|source| Column::Source.eq(source.as_str())))
         .add_option(filter.after.map(|time| Column::TakenUs.gte(micros(time))))
         .add_option(filter.before.map(|time| Column::TakenUs.lt(micros(time))))
+        .add_option(filter.created_before.map(|time| Column::CreatedUs.lt(time.as_unix_micros())))
+}
+
+fn among_devices(among: &[DeviceId]) -> SimpleExpr {
+    Column::DeviceId.is_in(among.iter().map(|device| device.as_uuid()))
 }
 
 /// Marks as deleted what a condition finds.

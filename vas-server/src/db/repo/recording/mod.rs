@@ -1,7 +1,10 @@
 //! The index of recordings in the database.
 
+mod density;
 mod read;
 mod write;
+
+pub use density::Filled;
 
 #[cfg(test)]
 pub(in crate::db) use read::plans;

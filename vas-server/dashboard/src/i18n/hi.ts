@@ -1,0 +1,5 @@
+import type { Catalogue } from ".";
+import { en } from "./en";
+
+const catalogue: Catalogue = { ...en };
+export default catalogue;

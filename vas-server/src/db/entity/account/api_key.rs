@@ -1,0 +1,24 @@
+//! Table `api_keys`.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "api_keys")]
+pub(in crate::db) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(in crate::db) id: Uuid,
+    pub(in crate::db) tenant_id: String,
+    pub(in crate::db) owner_kind: String,
+    pub(in crate::db) owner_id: Uuid,
+    pub(in crate::db) name: String,
+    pub(in crate::db) hash: String,
+    pub(in crate::db) scopes: String,
+    pub(in crate::db) created_us: i64,
+    pub(in crate::db) expires_us: Option<i64>,
+    pub(in crate::db) last_used_us: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub(in crate::db) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
