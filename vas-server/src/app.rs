@@ -13,7 +13,7 @@ use crate::control::dashboard::Dashboard;
 use crate::control::events::Events;
 use crate::control::{Control, Live, Parts, Recordings};
 use crate::db::{Database, DatabaseError};
-use crate::http::{self, HttpState, ListenError, Listeners};
+use crate::http::{self, HttpParts, HttpState, ListenError, Listeners};
 use crate::instance::Instance;
 use crate::reload::{Reloader, Statuses};
 use settings::{Renewable, ingest_config, sfu_config, whip_config};
@@ -223,16 +223,16 @@ impl App {
                 return Err(error.into());
             }
         };
-        let state = HttpState::new(
-            &app.control,
-            auth.clone(),
-            app.database.clone(),
+        let state = HttpState::new(HttpParts {
+            control: app.control.clone(),
+            auth: auth.clone(),
+            database: app.database.clone(),
             hub,
             clock,
-            app.settings.clone(),
-            app.reloads.clone(),
-            app.sfu.clone(),
-        );
+            settings: app.settings.clone(),
+            reloads: app.reloads.clone(),
+            sfu: app.sfu.clone(),
+        });
         listeners.serve(&http::router(&state), &app.settings, &app.scopes.http);
         if auth.is_open() && !app.addresses.http.ip().is_loopback() {
             tracing::warn!(

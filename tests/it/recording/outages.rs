@@ -312,7 +312,11 @@ async fn memory_is_bounded_while_s3_is_away() -> Result<()> {
     ];
     let scene = Scene::start_of(settings, synthetic(25)).await?;
     proxy.set(Weather::Slow(10_000));
-    scene.watching.during(async { Ok(tokio::time::sleep(LONG).await) }).await?;
+    let pause = async {
+        tokio::time::sleep(LONG).await;
+        Ok(())
+    };
+    scene.watching.during(pause).await?;
     proxy.set(Weather::Fine);
     let back = now()?;
     let all = scene.watching.during(scene.goes_on_after(back)).await?;

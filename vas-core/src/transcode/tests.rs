@@ -251,25 +251,6 @@ fn pictures_are_passed_over() {
     assert_eq!((packets.len(), transcoder.stats()), (0, TranscodeStats::default()));
 }
 
-/// CPU time of this thread in seconds, by Linux.
-fn cpu_time() -> f64 {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    stat.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
-}
-
-#[test]
-fn its_cost_is_told() {
-    for (rate, channels) in [(16_000, 1), (48_000, 1), (48_000, 2)] {
-        let aac = tone(rate, channels, 10);
-        let all: Vec<_> = units(&aac).collect();
-        let (mut transcoder, mut packets) = (transcoder(&aac), Vec::new());
-        let start = cpu_time();
-        all.iter().for_each(|unit| transcoder.push(unit, &mut packets));
-        let cost = (cpu_time() - start) / 10.0;
-        println!("{rate} Hz, {channels} channels: {:.1} ms of CPU for a second of sound", cost * 1e3);
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]

@@ -55,7 +55,8 @@ impl Worker {
                 live_since: Mutex::new(None),
             };
             let session = session::run(&self.parts, &attempt, self.scope.cancelled());
-            let Some(reason) = attempt.give_way(session).await else {
+            // The whole of a session is some 18 kB, and this task waits far longer than it connects.
+            let Some(reason) = Box::pin(attempt.give_way(session)).await else {
                 return;
             };
             let Attempt { live_since, permit, .. } = attempt;

@@ -161,7 +161,7 @@ async fn an_interrupted_thinning_is_taken_up() -> Result<()> {
     std::fs::copy(stage.stored(&row), &left)?;
     stage.restart().await?;
     assert_eq!(stage.recorder().recovered().thinned, 1);
-    assert_eq!(stage.index.all(), [thinned.clone()]);
+    assert_eq!(stage.index.all(), std::slice::from_ref(&thinned));
     assert_eq!(stage.spool_files()?, 0);
     // One that had not come so far is left as it is.
     std::fs::write(&left, b"half of it")?;

@@ -224,8 +224,9 @@ impl OpenId {
             return Err(FetchError::OtherIssuer(metadata.issuer));
         }
         // As secure as the issuer itself, which the configuration vouches for.
-        let secure = metadata.jwks_uri.starts_with("https://");
-        if !secure && !(issuer.starts_with("http://") && metadata.jwks_uri.starts_with("http://")) {
+        let is_secure = metadata.jwks_uri.starts_with("https://");
+        let is_as_issuer = issuer.starts_with("http://") && metadata.jwks_uri.starts_with("http://");
+        if !(is_secure || is_as_issuer) {
             return Err(FetchError::Insecure(metadata.jwks_uri));
         }
         let set: Value = serde_json::from_slice(&self.get(&metadata.jwks_uri).await?)?;

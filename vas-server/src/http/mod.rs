@@ -133,17 +133,21 @@ struct Limits {
     longest_range: Duration,
 }
 
+/// What [`HttpState`] is made of.
+pub(crate) struct HttpParts {
+    pub(crate) control: Control,
+    pub(crate) auth: Auth,
+    pub(crate) database: Database,
+    pub(crate) hub: StreamHub,
+    pub(crate) clock: SharedClock,
+    pub(crate) settings: LiveConfig,
+    pub(crate) reloads: Statuses,
+    pub(crate) sfu: Sfu,
+}
+
 impl HttpState {
-    pub(crate) fn new(
-        control: &Control,
-        auth: Auth,
-        database: Database,
-        hub: StreamHub,
-        clock: SharedClock,
-        settings: LiveConfig,
-        reloads: Statuses,
-        sfu: Sfu,
-    ) -> Self {
+    pub(crate) fn new(parts: HttpParts) -> Self {
+        let HttpParts { control, auth, database, hub, clock, settings, reloads, sfu } = parts;
         let config = settings.current();
         let body_bytes = config.http.max_body_bytes as usize;
         let hls = &config.hls;

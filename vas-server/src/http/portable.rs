@@ -74,6 +74,7 @@ enum Left {
 }
 
 impl Left {
+    #[expect(clippy::needless_pass_by_value, reason = "what maps an error takes it")]
     fn failed(error: impl ToString) -> Self {
         Self::Failed(error.to_string())
     }

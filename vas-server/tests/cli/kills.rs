@@ -30,7 +30,7 @@ async fn change(serving: &Serving, known: &mut Known) {
     loop {
         let number = known.added;
         known.added += 1;
-        let on_demand = number % 3 == 0;
+        let on_demand = number.is_multiple_of(3);
         let device = json!({
             "name": format!("camera {number}"), "rtsp_url": format!("rtsp://127.0.0.1:9/{number}"),
             "sub_rtsp_url": format!("rtsp://127.0.0.1:9/{number}/sub"),
@@ -44,7 +44,7 @@ async fn change(serving: &Serving, known: &mut Known) {
         known.there.insert(id.clone(), added);
         let path = format!("api/v1/devices/{id}");
         known.open.insert(id.clone());
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             let started = serving.call(Method::POST, &format!("{path}/start-stream"), None).await;
             let Ok((status, started)) = started else { return };
             assert_eq!(status, StatusCode::OK, "{started}");
@@ -105,7 +105,7 @@ async fn compare(serving: &Serving, known: &mut Known) {
         // Added by a request that was never answered, and yet whole: its options came with it.
         if !known.there.contains_key(id) {
             let number: u32 = device["name"].as_str().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
-            assert_eq!(device["on_demand"], number % 3 == 0, "{device}");
+            assert_eq!(device["on_demand"], number.is_multiple_of(3), "{device}");
             assert_eq!(
                 (&device["idle_seconds"], device["sub_rtsp_url"].is_string()),
                 (&json!(30), true),

@@ -86,6 +86,7 @@ export class Timeline {
     this.#ends.push(clock.every(1_000, () => this.#mark("tracks")));
     this.#listen(root);
     this.#resize();
+    this.#describe();
   }
 
   get view(): View {

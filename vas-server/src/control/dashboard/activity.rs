@@ -158,7 +158,7 @@ impl Control {
         if caller.may(Scope::Admin) {
             found.extend(self.sign_ins(&names, before, rows).await?);
         }
-        Ok(page(found, cursor, limit))
+        Ok(page(found, cursor.as_ref(), limit))
     }
 
     async fn state_activity(
@@ -277,9 +277,9 @@ fn state(names: &Names, stream: StreamId, change: &Transition) -> Activity {
 }
 
 /// The newest of what was found, older than the cursor, and where the list goes on.
-fn page(mut found: Vec<Activity>, cursor: Option<Cursor>, limit: usize) -> (Vec<Activity>, Option<Cursor>) {
+fn page(mut found: Vec<Activity>, cursor: Option<&Cursor>, limit: usize) -> (Vec<Activity>, Option<Cursor>) {
     let place = |entry: &Activity| Cursor { at: entry.when.as_unix_micros(), id: entry.id.clone() };
-    found.retain(|entry| cursor.as_ref().is_none_or(|cursor| place(entry) < *cursor));
+    found.retain(|entry| cursor.is_none_or(|cursor| place(entry) < *cursor));
     found.sort_by_cached_key(|entry| std::cmp::Reverse(place(entry)));
     let more = found.len() > limit;
     found.truncate(limit);
@@ -302,7 +302,7 @@ mod tests {
         let all: Vec<_> = (0..10).map(entry).collect();
         let (mut cursor, mut ids) = (None, Vec::new());
         loop {
-            let (found, next) = page(all.clone(), cursor, 3);
+            let (found, next) = page(all.clone(), cursor.as_ref(), 3);
             ids.extend(found.into_iter().map(|entry| entry.id));
             let Some(next) = next else { break };
             assert_eq!(next.to_string().parse(), Ok(next.clone()));

@@ -209,7 +209,7 @@ pub(crate) enum RecordingMessage {
 /// `system`.
 #[derive(ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "describes what is published in two ways")]
+#[expect(dead_code, clippy::large_enum_variant, reason = "describes what is published in two ways")]
 pub(crate) enum SystemMessage {
     Event(SystemEvent),
     Export(ExportEvent),

@@ -194,7 +194,7 @@ pub(in crate::db) fn revocation_row(revocation: &Revocation) -> revocation::Acti
     }
 }
 
-pub(in crate::db) fn revocation(row: revocation::Model) -> Revocation {
+pub(in crate::db) fn revocation(row: &revocation::Model) -> Revocation {
     Revocation { id: row.id, epoch: row.epoch, expires_at: wall(row.expires_us) }
 }
 

@@ -124,15 +124,15 @@ async fn change(
     body.finish()?;
     // One change at a time, or one would undo the other.
     let _guard = state.settings_lock.lock().await;
-    let path = sources.overlay().map_err(wrong)?;
-    let present = overlay::read(&path).map_err(failed)?.unwrap_or_default();
+    let path = sources.overlay().map_err(|error| wrong(&error))?;
+    let present = overlay::read(&path).map_err(|error| failed(&error))?.unwrap_or_default();
     let text = overlay::changed(&present, &changes).ok_or_else(|| {
         let description = format!("{} is damaged; remove it to begin anew", path.display());
         Problem::new(StatusCode::CONFLICT, "SETTINGS_FIXED", description)
     })?;
     // Tried before it is written: what is refused here would keep the server from starting.
-    sources.load_over(Some((path.clone(), text.clone()))).map_err(wrong)?;
-    overlay::write(&path, &text).map_err(failed)?;
+    sources.load_over(Some((path.clone(), text.clone()))).map_err(|error| wrong(&error))?;
+    overlay::write(&path, &text).map_err(|error| failed(&error))?;
     state.reloads.reload_now().await;
     let loaded = load(&state)?;
     Ok(Json(view(&state, &loaded)))
@@ -157,20 +157,20 @@ fn wanted(loaded: &Loaded, key: &str, value: Value) -> Result<Option<toml::Value
 /// The settings as they would be read now.
 fn load(state: &HttpState) -> Result<Loaded, Problem> {
     match state.reloads.sources() {
-        Some(sources) => sources.load().map_err(wrong),
+        Some(sources) => sources.load().map_err(|error| wrong(&error)),
         None => Ok(Loaded::of(state.settings.current().as_ref().clone())),
     }
 }
 
-fn wrong(error: ConfigError) -> Problem {
-    let place = match &error {
+fn wrong(error: &ConfigError) -> Problem {
+    let place = match error {
         ConfigError::Value { place, .. } => place.rsplit(": ").next().unwrap_or("settings").to_owned(),
         _ => "settings".to_owned(),
     };
     Problem::fields(&[(place, error.to_string())].into())
 }
 
-fn failed(error: std::io::Error) -> Problem {
+fn failed(error: &std::io::Error) -> Problem {
     tracing::error!(%error, "settings can't be kept");
     let description = "the settings can't be kept; check the data folder";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", description).retry_after(5)

@@ -104,8 +104,9 @@ impl Browser {
 
     /// A request as a page of the server sends it.
     fn request(&self, server: &Server, method: Method, path: &str) -> RequestBuilder {
-        let request = server.request(method.clone(), path).header("Cookie", &self.cookie);
-        if method == Method::GET { request } else { request.header("X-CSRF-Token", &self.csrf) }
+        let changes = method != Method::GET;
+        let request = server.request(method, path).header("Cookie", &self.cookie);
+        if !changes { request } else { request.header("X-CSRF-Token", &self.csrf) }
     }
 }
 

@@ -49,8 +49,8 @@ enum FileError {
     Key(#[from] BadKey),
 }
 
-impl From<DepositError<FileError>> for FileError {
-    fn from(error: DepositError<FileError>) -> Self {
+impl From<DepositError<Self>> for FileError {
+    fn from(error: DepositError<Self>) -> Self {
         match error {
             DepositError::Content(error) => error,
             DepositError::Store(error) => error.into(),

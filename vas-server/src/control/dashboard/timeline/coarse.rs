@@ -61,7 +61,7 @@ fn plan(tile: &Tile, first: Option<WallRange>, filled: &[Option<Filled>]) -> Pla
         let start = tile.bucket_start(bucket);
         // Files of one layer share no time, so that lengths which add up to the whole leave no room for a gap.
         let whole = end.is_some_and(|end| filled.end.micros_since(end) - filled.micros <= JOINED);
-        let before = std::mem::replace(&mut end, Some(filled.end));
+        let before = end.replace(filled.end);
         if whole {
             plan.known.push(WallRange::new(before.unwrap_or(start), filled.end));
         } else if looked_at + filled.files <= MAX_LOOKED_AT {

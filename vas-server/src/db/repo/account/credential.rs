@@ -159,7 +159,7 @@ impl SqlCredentials {
     pub(crate) async fn revocations(&self, now: WallTime) -> Result<Vec<Revocation>, RepoError> {
         let after = revocation::Column::ExpiresUs.gt(now.as_unix_micros());
         let found = self.pools.all(&revocation::Entity::find().filter(after)).await.map_err(store_error)?;
-        Ok(found.into_iter().map(convert::revocation).collect())
+        Ok(found.iter().map(convert::revocation).collect())
     }
 
     /// Adds a signing key.
