@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-export const url = process.env.VAS_URL ?? 'http://127.0.0.1:8080';
+export const url = (process.env.VAS_URL ?? 'http://127.0.0.1:8080').replace(/\/$/, '');
 /** Generous: machines that build at the same time are slow. */
 export const PATIENCE = 60_000;
 

@@ -57,8 +57,11 @@ export async function walkSignIn(browser, { locked, shots }) {
   });
   await step("a viewer sees no controls that are not theirs", async () => {
     await signIn(page, viewer);
+    // Leaving before the answer is there would leave without a session.
+    await page.waitForURL(({ pathname }) => pathname !== "/sign-in");
     await settled(page);
     await page.goto(new URL("/devices", url).href);
+    await page.getByRole("heading", { name: "Devices" }).waitFor();
     await settled(page);
     assert.equal(await page.getByRole("button", { name: "Add camera" }).count(), 0);
     await page.goto(new URL("/settings/users", url).href);
