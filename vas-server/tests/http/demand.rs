@@ -49,13 +49,7 @@ async fn a_stream_runs_while_somebody_watches() {
     server.post(&format!("{path}/snapshots"), &json!({ "source": "live" })).await.problem(409, "NO_PRODUCER");
     server.until_state(&stream, "LIVE").await;
     until("sleep", async || (state(&server).await == "INITIALIZING").then_some(())).await;
-    // The history is written behind the change.
-    until("the reason", async || {
-        let history = server.get(&format!("{path}/transitions")).await.expect(OK);
-        let changes = history["transitions"].as_array().unwrap();
-        changes.iter().any(|change| change["reason"]["code"] == "IDLE").then_some(())
-    })
-    .await;
+    server.until_reason(&stream, "IDLE").await;
 
     // Always, from now on.
     server.put(&format!("/api/v1/devices/{device}"), &json!({ "on_demand": false })).await.expect(OK);

@@ -153,6 +153,17 @@ impl Server {
         })
         .await
     }
+
+    /// Waits until the history of a stream has a change for this reason: it is written behind the change itself.
+    pub(crate) async fn until_reason(&self, stream: &str, code: &str) {
+        let path = format!("/v2/streams/{stream}/transitions");
+        until(&format!("the reason {code}"), async || {
+            let history = self.get(&path).await.expect(StatusCode::OK);
+            let changes = history["transitions"].as_array().unwrap();
+            changes.iter().any(|change| change["reason"]["code"] == code).then_some(())
+        })
+        .await;
+    }
 }
 
 /// An answer, with what every answer must have already checked.
